@@ -1,0 +1,151 @@
+"""Plain data that travels between the parts: findings, candidates, calls, jobs, outcomes, trials, events."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_hpo.space import Arguments, Space
+
+Gate = Literal["reply", "text", "syntax", "rules", "signature", "dry-run", "memory"]
+Status = Literal["ok", "contract", "error", "nan", "timeout", "oom", "killed", "bad_result"]
+Stage = Literal["load", "construct", "step", "predict", ""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One complaint about a candidate's text, written to be acted on by a model or a person."""
+
+    gate: Gate
+    rule: str  # kebab-case name of the rule, stable
+    message: str  # what is wrong, with the value that was found
+    line: int | None = None  # 1-based
+    column: int | None = None  # 1-based
+    hint: str = ""  # what to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A source that passed the static gates: it may be executed, in a sandbox only."""
+
+    name: str  # "c01": unique in its run
+    source: str
+    space: Space
+    title: str  # the first line of the function's docstring
+    author: str  # "cookbook:mlp" or "llm:<model>"
+
+    @property
+    def code_hash(self) -> str:
+        """SHA-256 of the source, hexadecimal."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One proposed call of a candidate's function."""
+
+    arguments: Arguments  # complete: defaults filled in
+    proposed_by: str  # "default", "llm", "tpe", "random", …
+    reasoning: str = ""  # the model's own words, if it gave any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One unit of work for a sandbox worker.
+
+    `dry_run` builds the function at each of `points` and takes one optimiser step on a few rows; `train` fits
+    on the bundle's training rows and predicts its evaluation rows; `predict` loads `weights` and predicts.
+    """
+
+    kind: Literal["dry_run", "train", "predict"]
+    source: str
+    arguments: Arguments = field(default_factory=dict)  # train, predict
+    points: tuple[Arguments, ...] = ()  # dry_run
+    weights: bytes | None = None  # predict: the safetensors blob of a train outcome
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+    train_s: float = 300.0  # training stops by itself after this time and keeps its best weights
+    timeout_s: float = 360.0  # wall clock; the child is killed
+    stop_after_epoch: int | None = None  # ends training early without changing the schedule: for exact re-runs
+
+
+class Epoch(NamedTuple):
+    """One point of a training curve, as the sandbox tells it: advisory."""
+
+    number: int  # 1-based
+    train_loss: float
+    inner_loss: float  # on the early-stopping rows, in the unit the bundle's `stop_on` names
+    seconds: float  # since training began
+
+
+class Check(NamedTuple):
+    """What a dry-run says of one point of the space."""
+
+    arguments: dict[str, Any]
+    parameters: int
+    error: str  # empty when the point works
+    rule: str  # "shape", "loss", "gradient", "optimizer", "exception", …; empty when it works
+    line: int | None  # in the candidate's source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a sandbox returned for a job. `status` is set by the host and the worker, never by generated code."""
+
+    status: Status
+    stage: Stage = ""  # where it failed: a hint, not evidence
+    error: str = ""  # at most 2 kB, control characters removed; empty when ok
+    line: int | None = None  # of the candidate's source, where the traceback names one
+    outputs: NDArray[np.float32] | None = None  # (rows, n_outputs) float32: standardised targets or logits
+    weights: bytes | None = None  # safetensors blob; the host stores it and never loads it
+    curve: tuple[Epoch, ...] = ()
+    checks: tuple[Check, ...] = ()  # dry_run only
+    parameters: int = 0
+    best_epoch: int = 0
+    stopped: str = ""  # "patience", "epochs", "time" or "nan"
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    stdout: str = ""  # head and tail of what the code printed
+    device: str = "cpu"
+    notes: tuple[str, ...] = ()  # training arguments used, fall-backs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One call, run and scored by the host on the validation rows."""
+
+    number: int  # 1-based, unique in its run
+    candidate: str
+    call: Call
+    outcome: Outcome  # without outputs and weights: those are files of the run
+    score: float | None  # the task's metric; None when the trial failed
+    loss: float | None  # the score, signed so that lower is better
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The trial's name in its run, "t007"."""
+        return f"t{self.number:03d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a run's `events.jsonl`."""
+
+    number: int  # 1-based
+    time: str  # UTC, ISO 8601
+    elapsed_s: float  # of the run's own clock, which stands still between sessions
+    kind: str
+    key: str  # what the event is about: "c01/2", "t007"; unique for its kind when it can be replayed
+    data: Mapping[str, Any]
+
+
+class Sink(Protocol):
+    """Something that follows a run: the terminal, a tracker."""
+
+    def receive(self, event: Event) -> None:
+        """Called after the event is on disk; must not raise."""

@@ -1,0 +1,39 @@
+"""The sandbox seam: where generated code is executed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from codegen_hpo.records import Job, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What a worker says of itself when it is ready."""
+
+    python: str
+    torch: str
+    cuda: str  # name of the CUDA device, empty when there is none
+    cuda_memory_bytes: int = 0
+
+
+class Worker(Protocol):
+    """One warm process with torch imported, which forks a child for each job."""
+
+    hello: Hello
+
+    def run(self, job: Job) -> Outcome:
+        """The job's outcome. Whatever the job's code did is in the outcome's status.
+
+        A worker that died is replaced first. Raises SandboxError for faults of the host only.
+        """
+
+    def close(self) -> None:
+        """Ends the process and everything it left. May be called twice."""
+
+
+class Sandbox(Protocol):
+    name: str  # "docker", "none"
+
+    def open(self, bundle: Path) -> Worker:
+        """A warm worker that sees the folder `bundle` read-only, and nothing else. Raises SandboxError."""
