@@ -4,9 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen_hpo.engine import Budget as Budget
-    from codegen_hpo.engine import Run as Run
-    from codegen_hpo.engine import fit as fit
     from codegen_hpo.errors import CodegenHpoError as CodegenHpoError
     from codegen_hpo.errors import ConfigError as ConfigError
     from codegen_hpo.errors import DataError as DataError
@@ -14,15 +11,18 @@ if TYPE_CHECKING:
     from codegen_hpo.errors import NoCandidateError as NoCandidateError
     from codegen_hpo.errors import NoModelError as NoModelError
     from codegen_hpo.errors import SandboxError as SandboxError
+    from codegen_hpo.run import Budget as Budget
+    from codegen_hpo.run import Run as Run
+    from codegen_hpo.run import fit as fit
     from codegen_hpo.task import Task as Task
 
 __version__ = "0.1.0"
 
 # torch, pandas and scikit-learn take seconds to import: nothing heavy is loaded until it is asked for
 _HOMES = {
-    "Budget": "engine",
-    "Run": "engine",
-    "fit": "engine",
+    "Budget": "run",
+    "Run": "run",
+    "fit": "run",
     "Task": "task",
     "CodegenHpoError": "errors",
     "ConfigError": "errors",

@@ -1,6 +1,6 @@
 """Every error that a caller can meet.
 
-CodegenHpoError           .hint says what to do, .exit_code what the command line returns
+CodegenHpoError           .hint says what to do, .exit_code what the command line returns, .run where it is kept
 ├── DataError         3   the table, the target or a column cannot be used
 ├── ConfigError       3   an option, a file of options or a run directory cannot be used
 ├── EndpointError     4   the model's endpoint: key, quota, name, unreachable
@@ -8,15 +8,21 @@ CodegenHpoError           .hint says what to do, .exit_code what the command lin
 ├── NoCandidateError  6   no candidate met the contract
 └── NoModelError      1   candidates were trained, none gave a usable model
 
+Interrupted, a KeyboardInterrupt, is what Ctrl-C becomes once there is a run to resume.
+
 Only faults of the host raise. What a model's text caused is a value, a Finding or an Outcome, because it
 is sent back to the model.
 """
 
 
+from pathlib import Path
+
+
 class CodegenHpoError(Exception):
-    """The base of all errors raised on purpose. `hint` may be empty."""
+    """The base of all errors raised on purpose. `hint` may be empty; `run` is set once there is a run."""
 
     exit_code = 1
+    run: Path | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -45,3 +51,11 @@ class NoCandidateError(CodegenHpoError):
 
 class NoModelError(CodegenHpoError):
     exit_code = 1
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run, which is kept and can be resumed."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(f"interrupted; {run} is kept")
+        self.run = run

@@ -51,6 +51,11 @@ class Call:
     proposed_by: str  # "default", "llm", "tpe", "random", …
     reasoning: str = ""  # the model's own words, if it gave any
 
+    @property
+    def target_transform(self) -> str:
+        """The target transform that the call chooses; empty is the task's default."""
+        return str(self.arguments.get("target_transform", ""))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -120,6 +125,7 @@ class Trial:
 
     number: int  # 1-based, unique in its run
     candidate: str
+    code_hash: str  # of the source that ran: a candidate is mended when its first trial fails
     call: Call
     outcome: Outcome  # without outputs and weights: those are files of the run
     score: float | None  # the task's metric; None when the trial failed

@@ -1,10 +1,28 @@
 """What is to be learnt: a table, its target, the metric and the split."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from __future__ import annotations
 
-Kind = Literal["regression", "binary", "multiclass"]
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_hpo.errors import DataError
+from codegen_hpo.table.kind import Kind
+
+if TYPE_CHECKING:  # pandas takes most of a second: `--help` reads METRICS without it
+    import pandas as pd
+
+    from codegen_hpo.table.labels import Labels
+    from codegen_hpo.table.leaks import Leak
+    from codegen_hpo.table.profile import Profile
+    from codegen_hpo.table.read import Table
+    from codegen_hpo.table.split import Split
+
+__all__ = ["DEFAULT_METRIC", "METRICS", "Kind", "Metric", "TargetSummary", "Task"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +48,9 @@ METRICS: Mapping[str, Metric] = {
         Metric(name="rmsle", kinds=("regression",), higher_is_better=False, needs="value"),
         Metric(name="log_loss", kinds=("binary", "multiclass"), higher_is_better=False, needs="probability"),
         Metric(name="accuracy", kinds=("binary", "multiclass"), higher_is_better=True, needs="class"),
-        Metric(name="balanced_accuracy", kinds=("binary", "multiclass"), higher_is_better=True, needs="class"),
+        Metric(
+            name="balanced_accuracy", kinds=("binary", "multiclass"), higher_is_better=True, needs="class"
+        ),
         Metric(name="f1", kinds=("binary", "multiclass"), higher_is_better=True, needs="class"),
         Metric(name="roc_auc", kinds=("binary", "multiclass"), higher_is_better=True, needs="probability"),
         Metric(name="average_precision", kinds=("binary",), higher_is_better=True, needs="probability"),
@@ -38,3 +58,237 @@ METRICS: Mapping[str, Metric] = {
 }
 
 DEFAULT_METRIC: Mapping[Kind, str] = {"regression": "rmse", "binary": "roc_auc", "multiclass": "log_loss"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSummary:
+    """The target over the training rows: what an author may be told."""
+
+    quantiles: tuple[float, ...] = ()  # regression: at table.profile.QUANTILES
+    mean: float = 0.0  # regression
+    std: float = 0.0  # regression
+    shares: tuple[float, ...] = ()  # of each class, in the order of Task.classes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A table with its target, metric and split. Rows without a target are gone from `frame`."""
+
+    name: str  # of the table
+    sha256: str  # of the table's file
+    test_sha256: str = ""  # of the user's own test table, if there is one
+    frame: pd.DataFrame = field(repr=False)
+    labels: NDArray[Any] = field(repr=False)  # (rows,) float64 in the target's unit, or int64 class codes
+    profile: Profile
+    target: str
+    kind: Kind
+    kind_reason: str
+    classes: tuple[str, ...]  # sorted labels; of two, the second is the positive one. Empty for regression
+    metric: Metric
+    split: Split
+    summary: TargetSummary
+    about: str  # the user's own words on the table
+    seed: int
+    warnings: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+
+    @classmethod
+    def from_table(
+        cls,
+        table: str | Path | pd.DataFrame,
+        target: str,
+        *,
+        kind: Kind | Literal["auto"] = "auto",
+        metric: str = "auto",
+        drop: Sequence[str] = (),
+        categorical: Sequence[str] = (),
+        datetime: Sequence[str] = (),
+        text: Sequence[str] = (),
+        time_column: str | None = None,
+        group_column: str | None = None,
+        test: str | Path | pd.DataFrame | None = None,
+        about: str = "",
+        seed: int = 0,
+    ) -> Task:
+        """The task of predicting `target` from a table's other columns. Raises DataError.
+
+        Args:
+            table: A CSV or Parquet file, or a frame.
+            target: The column to predict.
+            kind: "regression", "binary" or "multiclass"; "auto" decides by the target's values.
+            metric: A name in METRICS; "auto" takes the kind's default.
+            drop: Columns to leave out.
+            categorical: Columns to take as categories, whatever they look like.
+            datetime: Columns to read as dates and times.
+            text: Columns to read as free text.
+            time_column: Trains on the past of this column and tests on the newest rows. It stays a feature.
+            group_column: Keeps the rows of a group on one side. It is no feature: a new group has a new name.
+            test: The user's own test table; nothing of it is trained on.
+            about: What the table is about, in a sentence or two.
+            seed: Of the split.
+        """
+        from codegen_hpo.table.leaks import leak_warnings
+        from codegen_hpo.table.names import require_columns
+        from codegen_hpo.table.profile import Overrides, profile
+        from codegen_hpo.table.read import Table, read_table
+        from codegen_hpo.table.rows import labelled_rows
+        from codegen_hpo.table.split import split_rows
+
+        def read(source: str | Path | pd.DataFrame) -> Table:
+            return read_table(source) if isinstance(source, str | Path) else Table.from_frame(source)
+
+        own, own_test = read(table), None if test is None else read(test)
+        names = [str(name) for name in own.frame.columns]
+        require_columns([target], names, "--target")
+        _require(time_column, names, target, "--time-column")
+        _require(group_column, names, target, "--group-column")
+        rows = labelled_rows(own, own_test, target, None if kind == "auto" else kind, drop)
+        overrides = Overrides(
+            drop=tuple(drop), categorical=tuple(categorical), datetime=tuple(datetime), text=tuple(text)
+        )
+        columns = profile(rows.frame, target, overrides, group_column)
+        if not columns.features:
+            reasons = "; ".join(f"{c.name!r}: {c.reason}" for c in columns.columns[:8] if c.kind != "target")
+            raise DataError(
+                f"{own.name}: no column is left to learn from ({reasons or 'the target is the only one'})",
+                hint="Add columns, or say with --categorical, --datetime or --text how to read them.",
+            )
+        split = split_rows(rows, time_column=time_column, group_column=group_column, seed=seed)
+        labels = rows.labels
+        return cls(
+            name=own.name,
+            sha256=own.sha256,
+            test_sha256=own_test.sha256 if own_test else "",
+            frame=rows.frame,
+            labels=labels.values,
+            profile=columns,
+            target=target,
+            kind=labels.kind,
+            kind_reason=labels.reason,
+            classes=labels.classes,
+            metric=_metric(metric, labels),
+            split=split,
+            summary=_summary(labels, split),
+            about=about,
+            seed=seed,
+            warnings=(*rows.warnings, *split.warnings),
+            leaks=leak_warnings(rows.frame, labels, columns, split),
+        )
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of a network: 1 for regression and two classes, else one a class."""
+        return len(self.classes) if self.kind == "multiclass" else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """A strict-JSON mapping for task.json: everything but rows, labels and row numbers."""
+        split = self.split
+        parts = {name: len(getattr(split, name)) for name in ("train", "inner", "validation", "test")}
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "test_sha256": self.test_sha256,
+            "rows": len(self.frame),
+            "target": self.target,
+            "kind": self.kind,
+            "kind_reason": self.kind_reason,
+            "classes": list(self.classes),
+            "metric": self.metric.name,
+            "split": {"method": split.method, "seed": split.seed, "rows": parts},
+            "columns": [asdict(column) for column in self.profile.columns],
+            "summary": asdict(self.summary),
+            "about": self.about,
+            "seed": self.seed,
+            "warnings": list(self.warnings),
+            "leaks": [asdict(leak) for leak in self.leaks],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Task:
+        """The task that `to_json` told of: enough for an author and a tuner.
+
+        It holds no rows: the frame has the right length and no columns, labels are empty, and the parts of
+        the split have their sizes alone.
+        """
+        import pandas as pd
+
+        from codegen_hpo.table.leaks import Leak
+        from codegen_hpo.table.profile import Column, Profile
+        from codegen_hpo.table.split import Split
+
+        columns = [
+            Column(**c | {"quantiles": tuple(c["quantiles"]), "examples": tuple(c["examples"])})
+            for c in data["columns"]
+        ]
+        split = data["split"]
+        parts: dict[str, Any] = {name: np.arange(count) for name, count in split["rows"].items()}
+        summary: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data["summary"].items()}
+        known = ("name", "sha256", "test_sha256", "target", "kind", "kind_reason", "about", "seed")
+        return cls(
+            frame=pd.DataFrame(index=range(data["rows"])),
+            labels=np.empty(0),
+            profile=Profile(target=data["target"], columns=tuple(columns)),
+            classes=tuple(data["classes"]),
+            metric=METRICS[data["metric"]],
+            split=Split(method=split["method"], seed=split["seed"], **parts),
+            summary=TargetSummary(**summary),
+            warnings=tuple(data["warnings"]),
+            leaks=tuple(Leak(**leak) for leak in data["leaks"]),
+            **{name: data[name] for name in known},
+        )
+
+    def __str__(self) -> str:
+        from codegen_hpo.table.card import column_lines
+
+        split, labels = self.split, ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
+        direction = "higher" if self.metric.higher_is_better else "lower"
+        lines = [
+            f"{self.name}: {len(self.frame)} rows, {len(self.profile.features)} of "
+            f"{len(self.profile.columns) - 1} columns used",
+            f"target {self.target!r}: {self.kind} ({self.kind_reason}{f': {labels}' if labels else ''}); "
+            f"metric {self.metric.name}, {direction} is better",
+            f"split: {split.method}; {len(split.train)} training, {len(split.inner)} early-stopping, "
+            f"{len(split.validation)} validation, {len(split.test)} test rows",
+            *column_lines(self.profile),
+            *(f"warning: {warning}" for warning in self.warnings),
+            *(f"leak? {leak.message}" for leak in self.leaks),
+        ]
+        return "\n".join(lines)
+
+
+def _require(name: str | None, names: Sequence[str], target: str, role: str) -> None:
+    from codegen_hpo.table.names import require_columns
+
+    if name is not None:
+        require_columns([name], names, role)
+        if name == target:
+            raise DataError(f"{role}: {name!r} is the target", hint="Choose another column.")
+
+
+def _metric(name: str, labels: Labels) -> Metric:
+    """The metric of that name. Raises DataError when it is none, or does not suit the labels."""
+    if name == "auto":
+        return METRICS[DEFAULT_METRIC[labels.kind]]
+    suitable = [metric.name for metric in METRICS.values() if labels.kind in metric.kinds]
+    hint = f"Choose one of {', '.join(suitable)}."
+    if name not in METRICS:
+        raise DataError(f"there is no metric {name!r}", hint=hint)
+    if name not in suitable:
+        raise DataError(f"metric {name!r} does not suit a {labels.kind} target ({labels.reason})", hint=hint)
+    if name == "rmsle" and labels.values.min() <= -1:
+        raise DataError(
+            f"metric 'rmsle' needs a target above -1, the lowest value is {labels.values.min():g}",
+            hint="Choose rmse, mae or r2.",
+        )
+    return METRICS[name]
+
+
+def _summary(labels: Labels, split: Split) -> TargetSummary:
+    from codegen_hpo.table.profile import QUANTILES
+
+    known = labels.values[split.fitted]
+    if labels.kind == "regression":
+        quantiles = tuple(float(q) for q in np.quantile(known, QUANTILES))
+        return TargetSummary(quantiles=quantiles, mean=float(known.mean()), std=float(known.std()))
+    counts = np.bincount(known, minlength=len(labels.classes))
+    return TargetSummary(shares=tuple(float(count / len(known)) for count in counts))

@@ -16,6 +16,7 @@ class Brief:
     budget: str  # one line: "20 trials, 30 min"
     number: int  # 1-based number of the candidate to write
     existing: tuple[Candidate, ...] = ()  # what was written already: a different idea is wanted
+    scores: tuple[float | None, ...] = ()  # the best validation score of each of `existing`, where known
     previous: str | None = None  # the latest attempt's source, when it is to be mended
     findings: tuple[Finding, ...] = ()  # what was wrong with it
 

@@ -47,11 +47,16 @@ class Usage(NamedTuple):
 class Reply:
     text: str  # may be empty
     call: ToolCall | None  # the first one, if there are several
-    finish: str  # "stop", "length", "tool_calls", "content_filter", "refusal" or "cut" (a stream that broke off)
+    finish: (
+        str  # "stop", "length", "tool_calls", "content_filter", "refusal" or "cut" (a stream that broke off)
+    )
     usage: Usage
     model: str  # as the server named it
     seconds: float
-    reasoning: str = ""  # the separate field that some servers send
+    reasoning: str = ""  # the separate field that some servers send, or a leading <think> block
+    attempts: int = (
+        1  # how often it was asked for until this reply came, waits between them included in `seconds`
+    )
 
 
 Ask = Callable[[Request], Reply]

@@ -20,7 +20,9 @@ class Hello:
 class Worker(Protocol):
     """One warm process with torch imported, which forks a child for each job."""
 
-    hello: Hello
+    @property
+    def hello(self) -> Hello:
+        """What the worker said when it was ready."""
 
     def run(self, job: Job) -> Outcome:
         """The job's outcome. Whatever the job's code did is in the outcome's status.

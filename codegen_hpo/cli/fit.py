@@ -1,0 +1,148 @@
+"""codegen-hpo fit"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codegen_hpo.cli.parameters import (
+    Cost,
+    Duration,
+    Price,
+    columns_option,
+    json_option,
+    runs_option,
+    sandbox_options,
+)
+
+
+@click.command("fit")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--target", required=True, help="The column to predict.")
+@click.option(
+    "--task",
+    "kind",
+    type=click.Choice(["auto", "regression", "binary", "multiclass"]),
+    default="auto",
+    show_default=True,
+)
+@click.option(
+    "--metric", default="auto", show_default=True, help="rmse, mae, r2, rmsle, log_loss, accuracy, …"
+)
+@columns_option("--drop", "Columns to leave out, comma-separated.")
+@columns_option("--categorical", "Columns to treat as categories.")
+@columns_option("--datetime", "Columns to treat as dates.")
+@columns_option("--text", "Columns to treat as free text.")
+@click.option("--time-column", help="Train on the past of this column, test on its newest rows.")
+@click.option("--group-column", help="Keep all rows of a group on one side of the split.")
+@click.option("--test", type=click.Path(path_type=Path), help="Your own test table.")
+@click.option("--about", default="", help="What the table is, in your words; the model reads it.")
+@click.option("--model", help="The language model's name. [env: CODEGEN_HPO_MODEL]")
+@click.option("--base-url", help="An OpenAI-compatible endpoint. [env: OPENAI_BASE_URL]")
+@click.option("--temperature", type=float, help="Sent only if given; some models refuse it.")
+@click.option("--cookbook", is_flag=True, help="Use the functions shipped with the package, no model.")
+@click.option(
+    "--candidates", type=click.IntRange(1, 50), help="Different functions to write. [default: 1; cookbook: 2]"
+)
+@click.option("--trials", type=click.IntRange(1), default=20, show_default=True, help="Training runs in all.")
+@click.option("--time", "seconds", type=Duration(), help="Wall-clock budget: 90s, 30m, 2h.")
+@click.option(
+    "--trial-time", type=Duration(), default="5m", show_default=True, help="Training time of one trial."
+)
+@click.option("--max-tokens", type=click.IntRange(1), help="Tokens of the model, in and out, in all.")
+@click.option("--max-cost", type=Cost(), help="US dollars for the model; needs --price.")
+@click.option("--price", type=Price(), help="USD per million tokens, in and out: 0.15,0.60.")
+@click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
+@click.option(
+    "--tuner", type=click.Choice(["llm", "tpe", "random"]), help="[default: llm with a model, else tpe]"
+)
+@click.option(
+    "--history",
+    type=click.Choice(["compressed", "chat"]),
+    default="compressed",
+    show_default=True,
+    help="Tuning prompt.",
+)
+@click.option("--reasoning", is_flag=True, help="Ask the model for a short analysis before each call.")
+@click.option(
+    "--repairs", type=click.IntRange(0), default=5, show_default=True, help="Mended attempts a candidate."
+)
+@click.option("--private", is_flag=True, help="Mask column names and send no values to the model.")
+@sandbox_options
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of a trial. [default: up to 4]")
+@click.option(
+    "--memory",
+    "memory_gib",
+    type=click.FloatRange(0.5),
+    default=4.0,
+    show_default=True,
+    help="GiB of a trial.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@runs_option
+@click.option("--dry-run", is_flag=True, help="Show what was decided about the table, and stop.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@json_option
+def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool, **options: Any) -> None:
+    """Fit DATA (CSV, gzip or Parquet): a function is written, checked, run and tuned.
+
+    Without OPENAI_API_KEY, OPENAI_BASE_URL or --base-url the cookbook's functions are tuned with TPE.
+    """
+    if options["max_cost"] is not None and options["price"] is None:
+        raise click.UsageError("--max-cost needs --price: the cost of an unknown model is unknown, not zero")
+    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.outcome import print_outcome
+    from codegen_hpo.cli.terminal import plain, print_json
+    from codegen_hpo.run import Budget, fit
+    from codegen_hpo.task import Task
+
+    loud = not quiet and not as_json
+    columns = {name: options[name] for name in ("drop", "categorical", "datetime", "text")}
+    splits = {name: options[name] for name in ("time_column", "group_column", "test", "about", "seed")}
+    task = Task.from_table(
+        data, options["target"], kind=options["kind"], metric=options["metric"], **columns, **splits
+    )
+    if dry_run and as_json:
+        print_json(task.to_json())
+    elif not quiet:
+        click.echo(plain(task), err=not dry_run)
+    if dry_run:
+        return
+    run = fit(
+        task,
+        budget=Budget(
+            trials=options["trials"],
+            seconds=options["seconds"],
+            tokens=options["max_tokens"],
+            usd=options["max_cost"],
+            patience=options["patience"],
+        ),
+        sinks=(Follow(task.metric.name, verbose=verbose),) if loud else (),
+        threads=options["threads"],
+        memory_bytes=int(options["memory_gib"] * 2**30),
+        trial_s=options["trial_time"],
+        **{
+            name: options[name]
+            for name in (
+                "model",
+                "base_url",
+                "temperature",
+                "cookbook",
+                "candidates",
+                "tuner",
+                "history",
+                "reasoning",
+                "repairs",
+                "private",
+                "sandbox",
+                "unsafe",
+                "device",
+                "seed",
+                "price",
+                "runs",
+            )
+        },
+    )
+    print_outcome(run, as_json=as_json)

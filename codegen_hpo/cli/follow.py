@@ -1,0 +1,74 @@
+"""What a run says on the terminal while it works: one line an event, on stderr."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from codegen_hpo.cli.terminal import number, plain
+from codegen_hpo.records import Event
+
+
+class Follow:
+    """A sink that prints. `verbose` adds every exchange with the model and its reasoning."""
+
+    def __init__(self, metric: str, *, verbose: bool = False) -> None:
+        self._metric = metric
+        self._verbose = verbose
+        self._best: float | None = None
+        self._lines: dict[str, Callable[[Mapping[str, Any]], str]] = {
+            "settings": self._settings,
+            "prepared": self._prepared,
+            "attempt": self._attempt,
+            "candidate_failed": lambda data: f"given up after {data['attempts']} attempts",
+            "trial": self._trial,
+            "reply": self._reply,
+            "model_wait": lambda data: str(data["text"]),
+            "model_learned": lambda data: str(data["text"]) if verbose else "",
+            "tuning_ended": lambda data: f"tuning ended: {data['reason']}",
+            "disqualified": lambda data: f"disqualified: {data['reason']}",
+        }
+
+    def receive(self, event: Event) -> None:
+        line = self._lines[event.kind](event.data) if event.kind in self._lines else ""
+        if line:
+            key = event.key.partition("/")[0]
+            click.echo(plain(f"{event.elapsed_s:7.1f}s  {key:4} {line}"), err=True)
+
+    def _settings(self, data: Mapping[str, Any]) -> str:
+        if data["author"] == "cookbook":
+            return (
+                f"no model: the cookbook's own functions are tuned with {data['tuner']}; "
+                "--base-url or OPENAI_API_KEY brings a model in"
+            )
+        return f"author {data['author']} at {data['endpoint'] or 'no endpoint'}, tuner {data['tuner']}"
+
+    def _prepared(self, data: Mapping[str, Any]) -> str:
+        scores = ", ".join(f"{row['name']} {number(row['validation_score'])}" for row in data["baselines"])
+        return f"baselines, validation {self._metric}: {scores}"
+
+    def _attempt(self, data: Mapping[str, Any]) -> str:
+        findings = data["findings"]
+        if not findings:
+            return f"{data['author']} wrote a function; attempt {data['attempt']} passed every gate"
+        first = findings[0]["message"].splitlines()[0]
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        return f"attempt {data['attempt']}, {findings[0]['gate']}: {first[:140]}{more}"
+
+    def _trial(self, data: Mapping[str, Any]) -> str:
+        call, outcome = data["call"], data["outcome"]
+        arguments = " ".join(f"{name}={number(value)}" for name, value in call["arguments"].items())
+        if data["loss"] is None:
+            result = f"{outcome['status']}: {outcome['error'].strip().splitlines()[-1][:100] if outcome['error'] else ''}"
+        else:
+            better = self._best is None or data["loss"] < self._best
+            self._best = data["loss"] if better else self._best
+            result = f"{self._metric} {number(data['score'])}{' *' if better else '  '}"
+        line = f"t{data['number']:03d} {call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"
+        return line + (f"\n          {call['reasoning']}" if self._verbose and call["reasoning"] else "")
+
+    def _reply(self, data: Mapping[str, Any]) -> str:
+        if not self._verbose:
+            return ""
+        usage = data["usage"]
+        return f"model: {data['purpose']}, {usage['prompt_tokens']}+{usage['completion_tokens']} tokens, {data['seconds']:.1f}s"

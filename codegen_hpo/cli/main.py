@@ -1,0 +1,97 @@
+"""The entry point: finds the command, and turns errors into messages and exit codes."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from codegen_hpo import __version__
+from codegen_hpo.errors import CodegenHpoError, Interrupted
+
+# name → first line of its help: listing the commands imports none of them
+COMMANDS = {
+    "fit": "Fit a table: a function is written, checked, run and tuned.",
+    "resume": "Carry on a run that was stopped, or give it more budget.",
+    "runs": "List the runs.",
+    "show": "Show a run: its result, code, attempts, trials or prompts.",
+    "check": "Check a file against the contract, as a model's text is checked.",
+    "rerun": "Run a recorded trial again and say what differs.",
+    "predict": "Predict a table with a run's best model.",
+    "export": "Write the best model as a folder that needs no codegen-hpo.",
+    "doctor": "Say what works on this machine, and what to do about the rest.",
+    "datasets": "Sample tables, and public ones to fetch.",
+    "sandbox": "Build the sandbox image.",
+}
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"codegen_hpo.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CODEGEN_HPO"},
+)
+@click.version_option(__version__, prog_name="codegen-hpo")
+def cli() -> None:
+    """A language model writes one PyTorch function for your table; a sandbox runs it; its arguments are tuned.
+
+    Start with:  codegen-hpo fit your.csv --target column
+    """
+
+
+def main() -> None:
+    """Runs the command line and ends the process with its exit code."""
+    try:
+        result = cli.main(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except CodegenHpoError as error:
+        code = error.exit_code
+        _complain(error)
+    except Interrupted as interrupted:
+        code = INTERRUPTED
+        click.echo(
+            f"interrupted; nothing is lost. Go on with:  codegen-hpo resume {interrupted.run}", err=True
+        )
+    except (KeyboardInterrupt, click.Abort):
+        code = INTERRUPTED
+        click.echo("interrupted", err=True)
+    except BrokenPipeError:
+        # the reader of our output went away (`| head`): not an error; keep the interpreter from flushing again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _complain(error: CodegenHpoError) -> None:
+    from codegen_hpo.cli.terminal import plain
+
+    click.echo(click.style("error: ", fg="red", bold=True) + plain(error), err=True)
+    if error.hint:
+        click.echo(plain(f"  {error.hint}"), err=True)
+    if error.run:
+        click.echo(
+            f"  everything is kept in {error.run}; go on with:  codegen-hpo resume {error.run}", err=True
+        )

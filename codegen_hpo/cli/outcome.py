@@ -1,0 +1,125 @@
+"""The end of a run on the terminal: the verdict, the table, where things are, what to do next."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from codegen_hpo.cli.terminal import number, plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from codegen_hpo.run import Run
+    from codegen_hpo.store.history import History
+
+_SHOWN = 5  # trials in the table, the best ones
+
+
+def print_outcome(run: "Run", *, as_json: bool) -> None:
+    """Prints how a run stands: for people, or as JSON."""
+    if as_json:
+        print_json(outcome_json(run))
+        return
+    history, task = run.history, run.task
+    metric = task["metric"]
+    _print_scores(history, metric)
+    final = history.final
+    if final:
+        click.echo(plain(verdict(run)))
+        click.echo(plain(f"The search ended: {final.reason}. Time at work: {history.elapsed_s:.0f} s."))
+        if final.openings > 1:
+            click.echo(
+                f"The test rows were opened {final.openings} times in this run: its test scores lean high."
+            )
+    ledger = run.ledger
+    if ledger.total.requests:
+        cost = "unknown" if ledger.cost_usd is None else f"{ledger.cost_usd:.4f} USD"
+        about = " (some counted by us)" if ledger.total.estimated else ""
+        click.echo(
+            f"Model: {ledger.total.requests} requests, {ledger.total.prompt_tokens} + "
+            f"{ledger.total.completion_tokens} tokens{about}, cost {cost}."
+        )
+    click.echo(f"\nEverything is in {plain(run.path)}")
+    click.echo(f"  codegen-hpo show {run.path} --code        the function that was written")
+    click.echo(f"  codegen-hpo predict {run.path} NEW.csv    predictions for new rows")
+    click.echo(f"  codegen-hpo export {run.path} -o model    a folder that needs no codegen-hpo")
+    click.echo(f"  codegen-hpo resume {run.path} --trials {len(history.trials) + 10}   more trials")
+
+
+def verdict(run: "Run") -> str:
+    """One sentence: the winner against the best baseline, and the gap between validation and test."""
+    from codegen_hpo.task import METRICS
+
+    history = run.history
+    final, metric = history.final, METRICS[run.task["metric"]]
+    assert final is not None
+    told = f"{final.trial} of {final.candidate}: {metric.name} {number(final.validation_score)} on validation"
+    if final.test_score is None:
+        return told + ", not defined on the test rows."
+    told += f", {number(final.test_score)} on the sealed test rows"
+    scored = [b for b in history.baselines if b.test_score is not None]
+    if not scored:
+        return told + "."
+    best = min(scored, key=lambda b: metric.loss(b.test_score or 0.0))
+    assert best.test_score is not None
+    won = metric.loss(final.test_score) < metric.loss(best.test_score)
+    return told + (
+        f": better than the best baseline there, {best.name} ({number(best.test_score)})."
+        if won
+        else f": NOT better than the baseline {best.name} ({number(best.test_score)})."
+    )
+
+
+def outcome_json(run: "Run") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    history = run.history
+    return {
+        "run": str(run.path),
+        "state": history.state,
+        "metric": run.task["metric"],
+        "final": asdict(history.final) if history.final else None,
+        "baselines": [asdict(baseline) for baseline in history.baselines],
+        "trials": len(history.trials),
+        "candidates": len(history.candidates),
+        "seconds": history.elapsed_s,
+        "ledger": run.ledger.to_json(),
+    }
+
+
+def _print_scores(history: "History", metric: str) -> None:
+    from codegen_hpo.task import METRICS
+
+    final = history.final
+    scored = sorted((t for t in history.trials if t.loss is not None), key=lambda t: (t.loss, t.number))
+    rows = [
+        (
+            trial.loss,
+            [
+                f"{trial.name} {trial.candidate}",
+                trial.call.proposed_by,
+                number(trial.score),
+                number(final.test_score) if final and final.trial == trial.name else "",
+                f"{trial.outcome.seconds:.1f}",
+                str(trial.outcome.parameters),
+            ],
+        )
+        for trial in scored[:_SHOWN]
+    ]
+    direction = METRICS[metric]
+    for baseline in history.baselines:
+        loss = None if baseline.validation_score is None else direction.loss(baseline.validation_score)
+        cells = [
+            number(baseline.validation_score),
+            number(baseline.test_score),
+            f"{baseline.seconds:.1f}",
+            "",
+        ]
+        rows.append((loss, [baseline.name, "baseline", *cells]))
+    rows.sort(key=lambda row: float("inf") if row[0] is None else row[0])
+    failed = sum(trial.loss is None for trial in history.trials)
+    title = f"{metric}, {'higher' if direction.higher_is_better else 'lower'} is better; "
+    title += f"{len(history.trials)} trials, {failed} failed"
+    print_table(
+        ["model", "proposed by", "validation", "test", "seconds", "parameters"],
+        [row[1] for row in rows],
+        title=title,
+    )

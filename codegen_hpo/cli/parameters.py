@@ -1,0 +1,140 @@
+"""Kinds of option values, and the options that several commands share."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written "90", "90s", "30m" or "1.5h"."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip())
+        if not match or float(match[1]) == 0:
+            self.fail(f"{value!r} is not a time above zero; write 90s, 30m or 1.5h", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+class Cost(click.ParamType[float]):
+    """US dollars, written "2" or "2usd"."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        match = re.fullmatch(r"\$?(\d+(?:\.\d+)?)\s*(?:usd)?", value.strip(), re.IGNORECASE)
+        if not match:
+            self.fail(f"{value!r} is not an amount; write 2 or 2usd", param, ctx)
+        return float(match[1])
+
+
+class Price(click.ParamType[tuple[float, float]]):
+    """USD per million prompt and completion tokens, written "0.15,0.60"."""
+
+    name = "in,out"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*", value)
+        if not match:
+            self.fail(
+                f"{value!r} is not a price; write 0.15,0.60 (USD per million tokens, in and out)", param, ctx
+            )
+        return float(match[1]), float(match[2])
+
+
+class Columns(click.ParamType[tuple[str, ...]]):
+    """Column names, comma-separated; a name that holds a comma is given by repeating the option."""
+
+    name = "columns"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        return (
+            value
+            if isinstance(value, tuple)
+            else tuple(part.strip() for part in value.split(",") if part.strip())
+        )
+
+
+def columns_option(flag: str, help_text: str) -> Callable[[Any], Any]:
+    """An option that takes columns, may be repeated, and arrives as one flat tuple of names."""
+
+    def flatten(
+        _ctx: click.Context, _param: click.Parameter, values: tuple[tuple[str, ...], ...]
+    ) -> tuple[str, ...]:
+        return tuple(name for names in values for name in names)
+
+    return click.option(flag, type=Columns(), multiple=True, callback=flatten, help=help_text)
+
+
+def json_option(command: Any) -> Any:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")(command)
+
+
+def runs_option(command: Any) -> Any:
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path),
+        default=lambda: os.environ.get("CODEGEN_HPO_RUNS") or "runs",
+        show_default="$CODEGEN_HPO_RUNS or ./runs",
+        help="The folder of all runs.",
+    )(command)
+
+
+def run_argument(command: Any) -> Any:
+    """RUN: a run's folder, its name below --runs, a unique beginning of that name, or `latest`."""
+    return runs_option(click.argument("run", metavar="RUN")(command))
+
+
+def find_run(run: str, runs: Path) -> Path:
+    """The run directory that the user means. Raises ConfigError."""
+    from codegen_hpo.errors import ConfigError
+    from codegen_hpo.store.folder import list_runs
+
+    if (Path(run) / "events.jsonl").is_file():
+        return Path(run)
+    known = list_runs(runs)
+    if run == "latest" and known:
+        return known[-1]
+    matches = [path for path in known if path.name == run] or [
+        path for path in known if path.name.startswith(run)
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    found = (
+        f"{len(matches)} runs below {runs} begin with {run!r}" if matches else f"no run {run!r} below {runs}"
+    )
+    raise ConfigError(found, hint="codegen-hpo runs lists them; a folder's path works too")
+
+
+def sandbox_options(command: Any) -> Any:
+    unsafe = click.option(
+        "--unsafe-no-sandbox",
+        "unsafe",
+        is_flag=True,
+        help="Run a model's code in a child process with no wall around it. Only where you trust it.",
+    )
+    which = click.option(
+        "--sandbox",
+        type=click.Choice(["auto", "docker", "none"]),
+        default="auto",
+        show_default=True,
+        help="Where code runs. auto: docker for a model's code, none for our own cookbook.",
+    )
+    return which(unsafe(command))

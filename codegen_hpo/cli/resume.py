@@ -1,0 +1,58 @@
+"""codegen-hpo resume"""
+
+from pathlib import Path
+
+import click
+
+from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, run_argument, sandbox_options
+
+
+@click.command("resume")
+@run_argument
+@click.option("--trials", type=click.IntRange(1), help="Trials in all, those done included.")
+@click.option("--time", "seconds", type=Duration(), help="Wall-clock budget in all, time spent included.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Tokens in all.")
+@click.option("--max-cost", type=Cost(), help="US dollars in all.")
+@click.option("--base-url", help="The endpoint, if it is not the recorded one.")
+@sandbox_options
+@click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@json_option
+def command(
+    run: str,
+    runs: Path,
+    trials: int | None,
+    seconds: float | None,
+    max_tokens: int | None,
+    max_cost: float | None,
+    base_url: str | None,
+    sandbox: str,
+    unsafe: bool,
+    verbose: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Carry on RUN where it was stopped, or give it more budget.
+
+    What was done is not done again: recorded replies and trials are read, the rest goes on.
+    """
+    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.outcome import print_outcome
+    from codegen_hpo.run import Run
+
+    opened = Run.open(find_run(run, runs))
+    loud = not quiet and not as_json
+    history = opened.history
+    if loud:
+        click.echo(f"{history.name}: {len(history.trials)} trials are recorded; going on", err=True)
+    opened.resume(
+        trials=trials,
+        seconds=seconds,
+        tokens=max_tokens,
+        usd=max_cost,
+        base_url=base_url,
+        sandbox=sandbox,
+        unsafe=unsafe,
+        sinks=(Follow(opened.task["metric"], verbose=verbose),) if loud else (),
+    )
+    print_outcome(opened, as_json=as_json)

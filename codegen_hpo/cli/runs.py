@@ -1,0 +1,52 @@
+"""codegen-hpo runs"""
+
+from pathlib import Path
+
+import click
+
+from codegen_hpo.cli.parameters import json_option, runs_option
+
+
+@click.command("runs")
+@runs_option
+@json_option
+def command(runs: Path, as_json: bool) -> None:
+    """List the runs, newest last."""
+    from codegen_hpo.cli.terminal import number, print_json, print_table
+    from codegen_hpo.errors import ConfigError
+    from codegen_hpo.store.folder import RunFolder, list_runs
+    from codegen_hpo.store.history import read_history
+
+    rows, broken = [], []
+    for path in list_runs(runs):
+        try:
+            folder = RunFolder.open(path)
+            history, best = read_history(folder), None
+            best = history.best()
+        except ConfigError as error:
+            broken.append(str(error))
+            continue
+        task = folder.read_json("task.json") if (path / "task.json").is_file() else {}
+        rows.append(
+            {
+                "run": history.name,
+                "state": history.state,
+                "target": task.get("target"),
+                "metric": task.get("metric"),
+                "best": best.score if best else None,
+                "test": history.final.test_score if history.final else None,
+                "candidates": len(history.candidates),
+                "trials": len(history.trials),
+                "seconds": round(history.elapsed_s, 1),
+            }
+        )
+    if as_json:
+        print_json({"runs": rows, "unreadable": broken})
+        return
+    if not rows and not broken:
+        click.echo(f"no runs below {runs}; codegen-hpo fit DATA --target COLUMN makes one", err=True)
+        return
+    if rows:
+        print_table(list(rows[0]), [[number(value) for value in row.values()] for row in rows])
+    for line in broken:
+        click.echo(f"unreadable: {line}", err=True)

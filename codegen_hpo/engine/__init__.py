@@ -1,0 +1,1 @@
+"""The loop that joins author, contract, sandbox, tuner, scoring and store."""

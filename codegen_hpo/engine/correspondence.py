@@ -1,0 +1,57 @@
+"""Every exchange with the language model: kept in the run, counted, and never paid for twice."""
+
+from collections import Counter
+from typing import Any
+
+from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.limits import check_ledger
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.llm import cassette
+from codegen_hpo.llm.ledger import Ledger
+from codegen_hpo.llm.messages import Ask, Reply, Request
+
+
+class Correspondence:
+    """An `Ask` whose replies are recorded under the scope in which they were asked for.
+
+    A resumed run asks the same questions in the same scopes and is answered from the record; the file of
+    each exchange is the cassette that replays it.
+    """
+
+    def __init__(self, ask: Ask, journal: Journal, ledger: Ledger, budget: Budget) -> None:
+        self.scope = ""
+        self._ask, self._journal, self._ledger, self._budget = ask, journal, ledger, budget
+        self._asked: Counter[str] = Counter()
+
+    def ask(self, request: Request) -> Reply:
+        """The recorded reply, or the model's. Raises Spent when the budget for the model is used up."""
+        self._asked[self.scope] += 1
+        key = f"{self.scope}/{self._asked[self.scope]}"
+        event = self._journal.recall("reply", key)
+        if event:
+            reply = cassette.reply_from_json(self._journal.folder.read_json(event.data["file"]))
+        else:
+            check_ledger(self._budget, self._ledger)
+            reply = self._exchange(key, request)
+        self._ledger.add(request.purpose, reply)
+        return reply
+
+    def _exchange(self, key: str, request: Request) -> Reply:
+        folder = self._journal.folder
+        name = f"llm/{len(folder.of_kind('reply')) + 1:04d}.json"
+
+        def produce() -> dict[str, Any]:
+            reply = self._ask(request)
+            folder.write_json(name, cassette.to_json(request, reply))
+            return {
+                "file": name,
+                "purpose": request.purpose,
+                "request_hash": cassette.request_hash(request),
+                "finish": reply.finish,
+                "usage": reply.usage._asdict(),
+                "model": reply.model,
+                "seconds": reply.seconds,
+            }
+
+        self._journal.record("reply", key, produce)
+        return cassette.reply_from_json(folder.read_json(name))

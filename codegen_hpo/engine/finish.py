@@ -1,0 +1,106 @@
+"""The end of a run: the winner meets the sealed test rows, once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.trial import npy
+from codegen_hpo.errors import NoModelError, SandboxError
+from codegen_hpo.records import Job, Trial
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.scoring.holdout import HeldOut
+from codegen_hpo.scoring.metrics import score
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.history import source_of
+from codegen_hpo.table.target import TargetCodec
+from codegen_hpo.task import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOpening:
+    """Predicts and scores the test rows with a winner's weights."""
+
+    journal: Journal
+    sandbox: Sandbox
+    settings: Settings
+    metric: Metric
+    target: TargetCodec
+    held_out: HeldOut
+
+    def final(self, trials: Sequence[Trial], reason: str) -> None:
+        """Records the best trial with its test score, unless this very trial was scored before.
+
+        A trial whose model cannot predict in a fresh process is disqualified, and the next best one is taken.
+        Raises NoModelError if none is left.
+        """
+        ranked = sorted((t for t in trials if t.loss is not None), key=lambda t: (t.loss, t.number))
+        for winner in ranked:
+            if self.journal.recall("disqualified", winner.name):
+                continue
+            try:
+                self.journal.once("final", winner.name, partial(self._open, winner, reason))
+            except CannotPredict as error:
+                self.journal.note("disqualified", winner.name, {"reason": str(error)})
+            else:
+                return
+        raise NoModelError(
+            f"none of the {len(trials)} trials gave a usable model",
+            hint=f"codegen-hpo show {self.journal.folder.name} --trials tells how each ended",
+        )
+
+    def _open(self, winner: Trial, reason: str) -> dict[str, Any]:
+        folder = self.journal.folder
+        base = f"candidates/{winner.candidate}/trials/{winner.name}"
+        job = predict_job(folder, winner, threads=self.settings.threads)
+        outputs = predict_outputs(self.sandbox, folder.path / "test", job)
+        folder.write(f"{base}/test_outputs.npy", npy(outputs))
+        predictions = self.target.decode(outputs, winner.call.target_transform)
+        return {
+            "result": {
+                "trial": winner.name,
+                "candidate": winner.candidate,
+                "validation_score": winner.score,
+                "test_score": score(self.metric, self.held_out.test_y, predictions),
+                "reason": reason,
+            },
+            "outputs": f"{base}/test_outputs.npy",
+        }
+
+
+class CannotPredict(SandboxError):
+    """A trained model that fails when it is loaded in a fresh process."""
+
+
+def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:
+    """The job that loads a trial's weights and predicts the rows of a folder of features, on the CPU."""
+    weights = folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/weights.safetensors"
+    return Job(
+        kind="predict",
+        source=source_of(folder, trial),
+        arguments=trial.call.arguments,
+        weights=weights.read_bytes(),
+        seed=trial.seed,
+        threads=threads,
+    )
+
+
+def predict_outputs(sandbox: Sandbox, features: Path, job: Job) -> NDArray[np.float32]:
+    """The module's outputs for a folder of features: (rows, n_outputs) float32. Raises CannotPredict."""
+    worker = sandbox.open(features)
+    try:
+        outcome = worker.run(job)
+    finally:
+        worker.close()
+    if outcome.status != "ok" or outcome.outputs is None:
+        raise CannotPredict(
+            f"the model could not predict: {outcome.status} in {outcome.stage or 'the worker'}: {outcome.error}",
+            hint="the weights and code are kept in the run; codegen-hpo rerun tells whether the trial still trains",
+        )
+    return outcome.outputs

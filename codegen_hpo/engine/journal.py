@@ -1,0 +1,72 @@
+"""Effects that happen once: what a run has recorded is not done again.
+
+The engine is written as if it always started from nothing. Whatever costs something (a reply of the model, a
+job in the sandbox) goes through `once`: the first time it is done and recorded, after a resume the record
+answers. The same loop therefore carries a run on from wherever a kill left it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from codegen_hpo.records import Event, Sink
+from codegen_hpo.store.folder import RunFolder
+
+
+class Journal:
+    """A run's events with its clock, which stands still between sessions."""
+
+    def __init__(
+        self, folder: RunFolder, sinks: Sequence[Sink] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.folder = folder
+        self._sinks = sinks
+        self._clock = clock
+        self._live_since: float | None = None
+        self._elapsed_before = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that the run has been at work: as recorded while it is replayed, running afterwards."""
+        if self._live_since is None:
+            return self._elapsed_before
+        return self._elapsed_before + self._clock() - self._live_since
+
+    def once(self, kind: str, key: str, produce: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The data recorded under this kind and key, or else what `produce` returns, recorded."""
+        event = self.recall(kind, key)
+        return event.data if event else self.record(kind, key, produce).data
+
+    def recall(self, kind: str, key: str) -> Event | None:
+        """The event, if the run has it; its time becomes the run's time."""
+        event = self.folder.find(kind, key)
+        if event and self._live_since is None:
+            self._elapsed_before = max(self._elapsed_before, event.elapsed_s)
+        return event
+
+    def record(self, kind: str, key: str, produce: Callable[[], Mapping[str, Any]]) -> Event:
+        """Does it, records it and tells the sinks."""
+        self._go_live()
+        return self.note(kind, key, produce())
+
+    def note(self, kind: str, key: str, data: Mapping[str, Any]) -> Event:
+        """Records something that was seen; may be recorded again after a resume."""
+        self._go_live()
+        return self._tell(kind, key, data, self.elapsed_s)
+
+    def announce(self, kind: str, data: Mapping[str, Any]) -> Event:
+        """Records the begin of a session, while the clock still stands: what follows may be replayed."""
+        events = self.folder.events
+        return self._tell(kind, "", data, events[-1].elapsed_s if events else 0.0)
+
+    def _tell(self, kind: str, key: str, data: Mapping[str, Any], elapsed_s: float) -> Event:
+        event = self.folder.record(kind, key, data, elapsed_s)
+        for sink in self._sinks:
+            sink.receive(event)
+        return event
+
+    def _go_live(self) -> None:
+        if self._live_since is None:
+            self._live_since = self._clock()
+            if self.folder.events:
+                self._elapsed_before = self.folder.events[-1].elapsed_s

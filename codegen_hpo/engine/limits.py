@@ -1,0 +1,36 @@
+"""When the search ends: the one place where budgets are compared with what was spent."""
+
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.llm.ledger import Caps, Ledger
+from codegen_hpo.records import Trial
+
+
+class Spent(Exception):
+    """A limit of the budget is reached; its text says which. Ends the search, not the run."""
+
+
+def check_budget(budget: Budget, elapsed_s: float, trials: list[Trial]) -> None:
+    """Raises Spent if no further trial may start."""
+    if budget.trials is not None and len(trials) >= budget.trials:
+        raise Spent(f"{len(trials)} trials are done")
+    if budget.seconds is not None and elapsed_s >= budget.seconds:
+        raise Spent(f"{elapsed_s:.0f} s of {budget.seconds:.0f} s are spent")
+    if budget.patience is not None and since_best(trials) >= budget.patience:
+        raise Spent(f"no improvement in {budget.patience} trials")
+
+
+def check_ledger(budget: Budget, ledger: Ledger) -> None:
+    """Raises Spent if no further request may be sent to the model."""
+    reason = ledger.exceeded(Caps(max_tokens=budget.tokens, max_cost_usd=budget.usd))
+    if reason:
+        raise Spent(reason)
+
+
+def since_best(trials: list[Trial]) -> int:
+    """How many of the latest trials did not improve on the best before them."""
+    best, since = float("inf"), 0
+    for trial in trials:
+        since += 1
+        if trial.loss is not None and trial.loss < best:
+            best, since = trial.loss, 0
+    return since

@@ -1,0 +1,282 @@
+"""The main loop, as 2312.04528 (section 4.4) tells it: write, check, dry-run, tune, score, record.
+
+Read `Search.run` first. Everything that costs something goes through the journal, so the same loop carries an
+interrupted run on; nothing here knows whether it is the first session of a run or the third.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from codegen_hpo.author.base import Author, Brief, Draft
+from codegen_hpo.contract import dry_run_findings, read_candidate
+from codegen_hpo.engine.correspondence import Correspondence
+from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.limits import Spent, check_budget
+from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.trial import TrialRunner
+from codegen_hpo.engine.worker import LazyWorker
+from codegen_hpo.errors import SandboxError
+from codegen_hpo.records import Call, Candidate, Finding, Job, Trial
+from codegen_hpo.sandbox.base import Hello, Sandbox, Worker
+from codegen_hpo.store import codec
+from codegen_hpo.task import Task
+from codegen_hpo.tuner.base import NoProposal, Tuner
+
+
+class Checked(NamedTuple):
+    candidate: Candidate | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(kw_only=True)
+class Search:
+    """One run's search for a function and its arguments."""
+
+    task: Task
+    settings: Settings
+    author: Author
+    sandbox: Sandbox
+    make_tuner: Callable[[Candidate], Tuner]
+    journal: Journal
+    letters: Correspondence | None
+    runner: TrialRunner
+    bundle: Path
+    trials: list[Trial] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    _tuners: dict[str, Tuner] = field(default_factory=dict)
+    _machine: Hello = field(default_factory=lambda: Hello(python="", torch="", cuda=""))
+
+    def run(self) -> str:
+        """Why the search ended."""
+        try:
+            for number in range(1, self.settings.candidates + 1):
+                with self._worker() as worker:
+                    self._meet(worker)
+                    candidate = self._write(number, worker)
+                    if candidate:
+                        self._tune(candidate, self.settings.explore, worker)
+            if self.candidates:
+                with self._worker() as worker:
+                    self._tune(self._leader(), None, worker)
+        except Spent as spent:
+            return str(spent)
+        except NoProposal as exhausted:
+            return str(exhausted)
+        return "every candidate was given up"
+
+    def best(self) -> Trial | None:
+        """The trial with the best validation score, the earliest of equals."""
+        scored = [trial for trial in self.trials if trial.loss is not None]
+        return min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
+
+    def _meet(self, worker: Worker) -> None:
+        """Learns what the sandbox has, before a model is paid: a sandbox that cannot start ends the run here."""
+        data = self.journal.once("sandbox", "", lambda: asdict(worker.hello))
+        self._machine = Hello(**data)
+        if self.settings.device == "cuda" and not self._machine.cuda:
+            raise SandboxError(
+                f"device cuda is asked for, the {self.sandbox.name} sandbox has none",
+                hint="codegen-hpo doctor tells what is missing; --device auto takes the CPU",
+            )
+
+    # -- write, check, dry-run ------------------------------------------------------------------
+
+    def _write(self, number: int, worker: Worker) -> Candidate | None:
+        """A candidate that passed every gate and trained once at its defaults; None after all attempts."""
+        name, attempt = f"c{number:02d}", 0
+        for _ in range(self.settings.restarts + 1):
+            previous: str | None = None
+            findings: tuple[Finding, ...] = ()
+            for _ in range(self.settings.repairs + 1):
+                check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
+                attempt += 1
+                draft = self._draft(name, attempt, number, previous, findings)
+                if self.author.trusted and previous is not None and draft.source == previous:
+                    return None  # our own function will not mend itself
+                candidate, findings = self._check(draft, name, attempt, worker)
+                if candidate:
+                    trial = self._train(
+                        candidate, Call(arguments=candidate.space.defaults(), proposed_by="default"), worker
+                    )
+                    if trial.loss is not None:
+                        self.candidates.append(candidate)
+                        return candidate
+                    findings = (_first_trial_finding(trial),)
+                previous = draft.source or previous
+        self.journal.once("candidate_failed", name, lambda: {"attempts": attempt})
+        return None
+
+    def _draft(
+        self, name: str, attempt: int, number: int, previous: str | None, findings: tuple[Finding, ...]
+    ) -> Draft:
+        self._about(f"{name}/author/{attempt}")
+        budget = self.settings.budget
+        limits = [f"{budget.trials} trials"] if budget.trials else []
+        limits += [f"{budget.seconds:.0f} s"] if budget.seconds else []
+        brief = Brief(
+            task=self.task,
+            hardware=self._hardware(),
+            budget=", ".join(limits) or "no fixed limit",
+            number=number,
+            existing=tuple(self.candidates),
+            previous=previous,
+            findings=findings,
+        )
+        return self.author.write(brief)
+
+    def _hardware(self) -> str:
+        if self._device() == "cpu":
+            return f"CPU, {self.settings.threads} threads"
+        return f"{self._machine.cuda}, {self._machine.cuda_memory_bytes / 2**30:.0f} GiB"
+
+    def _device(self) -> str:
+        return "cuda" if self.settings.device != "cpu" and self._machine.cuda else "cpu"
+
+    def _check(self, draft: Draft, name: str, attempt: int, worker: Worker) -> Checked:
+        """Every gate in order; the attempt is recorded with what was found."""
+        candidate, findings = None, draft.findings
+        if draft.source is not None:
+            verdict = read_candidate(draft.source, name=name, author=self.author.name)
+            candidate, findings = verdict.candidate, draft.findings + verdict.findings
+        if candidate:
+            findings += self._dry_run(candidate, attempt, worker)
+        if findings:
+            candidate = None
+        self.journal.once(
+            "attempt", f"{name}/{attempt}", lambda: self._keep_attempt(draft, name, attempt, findings)
+        )
+        if candidate:
+            self.journal.once("candidate", f"{name}/{attempt}", lambda: self._keep_candidate(candidate))
+        return Checked(candidate, findings)
+
+    def _dry_run(self, candidate: Candidate, attempt: int, worker: Worker) -> tuple[Finding, ...]:
+        job = Job(
+            kind="dry_run",
+            source=candidate.source,
+            points=tuple(candidate.space.corners()),
+            seed=self.settings.seed,
+            threads=self.settings.threads,
+            timeout_s=120.0,
+        )
+        data = self.journal.once(
+            "dry_run", f"{candidate.name}/{attempt}", lambda: codec.outcome_to_json(worker.run(job))
+        )
+        return dry_run_findings(codec.outcome_from_json(data), candidate)
+
+    def _keep_attempt(
+        self, draft: Draft, name: str, attempt: int, findings: tuple[Finding, ...]
+    ) -> dict[str, Any]:
+        folder, base = self.journal.folder, f"candidates/{name}/attempts/{attempt}"
+        if draft.source is not None:
+            folder.write(f"{base}/model.py", draft.source)
+        if draft.reply:
+            folder.write(f"{base}/reply.txt", draft.reply)
+        listed = [codec.finding_to_json(finding) for finding in findings]
+        folder.write_json(f"{base}/findings.json", listed)
+        return {
+            "candidate": name,
+            "attempt": attempt,
+            "folder": base,
+            "author": self.author.name,
+            "findings": listed,
+        }
+
+    def _keep_candidate(self, candidate: Candidate) -> dict[str, Any]:
+        data = codec.candidate_to_json(candidate)
+        self.journal.folder.write(f"candidates/{candidate.name}/model.py", candidate.source)
+        self.journal.folder.write_json(f"candidates/{candidate.name}/signature.json", data)
+        return data
+
+    # -- tune, score, record --------------------------------------------------------------------
+
+    def _tune(self, candidate: Candidate, quota: int | None, worker: Worker) -> None:
+        """Trials of one candidate until it has had `quota`. Raises Spent and, without a quota, NoProposal."""
+        tuner = self._tuner(candidate)
+        while quota is None or len(self._trials_of(candidate)) < quota:
+            check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
+            try:
+                call = self._propose(candidate, tuner, quota)
+            except NoProposal as exhausted:
+                reason = str(exhausted)
+                self.journal.once("tuning_ended", self._key(candidate), lambda: {"reason": reason})
+                if quota is None:
+                    raise
+                return
+            tuner.tell(self._train(candidate, call, worker))
+
+    def _propose(self, candidate: Candidate, tuner: Tuner, quota: int | None) -> Call:
+        self._about(f"{candidate.name}/tune/{len(self._trials_of(candidate)) + 1}")
+        budget = self.settings.budget.trials
+        left = None if budget is None else budget - len(self.trials)
+        if quota is not None:
+            mine = quota - len(self._trials_of(candidate))
+            left = mine if left is None else min(left, mine)
+        proposed = tuner.ask(left)
+        data = self.journal.once("call", self._key(candidate), lambda: codec.call_to_json(proposed))
+        return codec.call_from_json(data)
+
+    def _train(self, candidate: Candidate, call: Call, worker: Worker) -> Trial:
+        event = self.journal.recall("trial", self._key(candidate))
+        if event is None:
+            number = 1 + max((trial.number for trial in self.trials), default=0)
+            event = self.journal.record(
+                "trial",
+                self._key(candidate),
+                lambda: self.runner.run(
+                    candidate, call, number, worker, self._device(), self._seconds_left()
+                ),
+            )
+        trial = codec.trial_from_json(event.data)
+        self.trials.append(trial)
+        return trial
+
+    def _seconds_left(self) -> float | None:
+        budget = self.settings.budget.seconds
+        return None if budget is None else max(1.0, budget - self.journal.elapsed_s)
+
+    def _tuner(self, candidate: Candidate) -> Tuner:
+        if candidate.name not in self._tuners:
+            tuner = self._tuners[candidate.name] = self.make_tuner(candidate)
+            for trial in self._trials_of(candidate):
+                if trial.code_hash == candidate.code_hash:
+                    tuner.tell(trial)
+        return self._tuners[candidate.name]
+
+    def _trials_of(self, candidate: Candidate) -> list[Trial]:
+        return [trial for trial in self.trials if trial.candidate == candidate.name]
+
+    def _key(self, candidate: Candidate) -> str:
+        return f"{candidate.name}/{len(self._trials_of(candidate)) + 1}"
+
+    def _leader(self) -> Candidate:
+        best = self.best()
+        return next(c for c in self.candidates if best is None or c.name == best.candidate)
+
+    def _about(self, scope: str) -> None:
+        if self.letters:
+            self.letters.scope = scope
+
+    @contextmanager
+    def _worker(self) -> Iterator[Worker]:
+        """A fresh worker: one candidate never meets what another left behind."""
+        worker = LazyWorker(lambda: self.sandbox.open(self.bundle))
+        try:
+            yield worker
+        finally:
+            worker.close()
+
+
+def _first_trial_finding(trial: Trial) -> Finding:
+    outcome = trial.outcome
+    return Finding(
+        gate="dry-run",
+        rule=f"first-trial-{outcome.status}",
+        line=outcome.line,
+        message=f"the first training run at the default arguments failed ({outcome.status}"
+        + (f" in {outcome.stage}" if outcome.stage else "")
+        + f"): {outcome.error}",
+        hint="mend the function, or choose defaults that train",
+    )

@@ -1,0 +1,119 @@
+"""One session of a run: from settings to the winner. A resumed run is another session over the same events."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from codegen_hpo.author.base import Author
+from codegen_hpo.engine.correspondence import Correspondence
+from codegen_hpo.engine.finish import TestOpening
+from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.loop import Search
+from codegen_hpo.engine.parts import MakeTuner, make_author, tuner_maker
+from codegen_hpo.engine.prepare import prepare
+from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.trial import TrialRunner
+from codegen_hpo.errors import CodegenHpoError, EndpointError, NoCandidateError
+from codegen_hpo.llm.events import LLMEvent
+from codegen_hpo.llm.ledger import Ledger, Price
+from codegen_hpo.llm.messages import Ask
+from codegen_hpo.records import Sink
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.bundle import read_codec
+from codegen_hpo.task import Task
+
+MakeAsk = Callable[[Callable[[LLMEvent], None]], Ask]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Everything one session works with. The folder is locked by the caller.
+
+    `author` and `make_tuner` stand in for what the settings name; `make_ask` reaches the model, if one is
+    configured.
+    """
+
+    folder: RunFolder
+    task: Task
+    settings: Settings
+    sandbox: Sandbox
+    make_ask: MakeAsk | None = None
+    author: Author | None = None
+    make_tuner: MakeTuner | None = None
+    sinks: Sequence[Sink] = ()
+
+    def run(self) -> None:
+        """Searches, scores the winner on the sealed test rows and records how it ended.
+
+        Raises what stopped it: KeyboardInterrupt, EndpointError (after the winner so far was scored),
+        SandboxError, NoCandidateError, NoModelError. The run can be resumed after each.
+        """
+        journal = Journal(self.folder, self.sinks)
+        journal.announce("settings", self.settings.to_json())
+        try:
+            prepare(self.task, self.settings.seed, journal)
+            self._run(journal)
+        except KeyboardInterrupt:
+            journal.note("interrupted", "", {})
+            raise
+        except CodegenHpoError as error:
+            journal.note("failed", type(error).__name__, {"message": str(error), "hint": error.hint})
+            raise
+
+    def _run(self, journal: Journal) -> None:
+        search = self._search(journal)
+        opening = TestOpening(
+            journal=journal,
+            sandbox=self.sandbox,
+            settings=self.settings,
+            metric=self.task.metric,
+            target=search.runner.target,
+            held_out=search.runner.held_out,
+        )
+        try:
+            reason = search.run()
+        except EndpointError as error:
+            # what was trained until then was paid for: it is finished before the error is told
+            if search.best() is not None:
+                opening.final(search.trials, f"the model's endpoint failed: {error}")
+            raise
+        if not search.candidates:
+            raise NoCandidateError(
+                f"no candidate met the contract in {len(self.folder.of_kind('attempt'))} attempts; {reason}",
+                hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",
+            )
+        opening.final(search.trials, reason)
+        journal.note("finished", "", {"reason": reason})
+
+    def _search(self, journal: Journal) -> Search:
+        default_transform = read_codec(self.folder.path / "bundle").default
+        letters = self._letters(journal)
+        ask = letters.ask if letters else None
+        return Search(
+            task=self.task,
+            settings=self.settings,
+            author=self.author or make_author(self.settings, ask, default_transform),
+            sandbox=self.sandbox,
+            make_tuner=self.make_tuner or tuner_maker(self.settings, self.task, ask),
+            journal=journal,
+            letters=letters,
+            runner=TrialRunner.of(self.folder, self.settings, self.task.metric),
+            bundle=self.folder.path / "bundle",
+        )
+
+    def _letters(self, journal: Journal) -> Correspondence | None:
+        if self.make_ask is None:
+            return None
+
+        def wait(event: LLMEvent) -> None:
+            journal.note("model_" + event.kind, "", {"text": str(event), "seconds": event.wait_s})
+
+        ledger = Ledger(price=price_of(self.settings))
+        return Correspondence(self.make_ask(wait), journal, ledger, self.settings.budget)
+
+
+def price_of(settings: Settings) -> Price | None:
+    """The model's price, if the user gave one."""
+    if settings.price is None:
+        return None
+    return Price(input_per_million=settings.price[0], output_per_million=settings.price[1])

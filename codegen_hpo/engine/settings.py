@@ -1,0 +1,67 @@
+"""What a run was asked to do and may spend."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+TunerName = Literal["llm", "random", "tpe"]
+History = Literal["compressed", "chat"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The limits of a run; None is no limit. The first one that is reached ends the search."""
+
+    trials: int | None = 20
+    seconds: float | None = None  # of the run's own clock: waiting between sessions does not count
+    tokens: int | None = None
+    usd: float | None = None
+    patience: int | None = None  # trials in a row that did not improve on the best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every choice of a run that is not the task, resolved: no secrets, no paths."""
+
+    author: str = "cookbook"  # "cookbook", "llm:<model>" or a name of the caller's own
+    tuner: TunerName | str = "tpe"
+    history: History = "compressed"
+    reasoning: bool = False
+    candidates: int = 1
+    repairs: int = 5  # attempts to mend a draft before a fresh start
+    restarts: int = 1  # fresh starts of a candidate before it is given up
+    seed: int = 0
+    sandbox: str = "auto"
+    unsafe: bool = False
+    device: str = "auto"
+    threads: int = 2
+    memory_bytes: int = 4 << 30
+    trial_s: float = 300.0  # training time of one trial
+    private: bool = False
+    endpoint: str = ""  # the base URL, without credentials
+    model: str = ""
+    temperature: float | None = None
+    price: tuple[float, float] | None = None  # USD per million prompt and completion tokens
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def explore(self) -> int | None:
+        """Trials that each candidate gets before the best one takes the rest; None is no limit.
+
+        Architecture explains most of the variance between runs (arXiv 2603.15916), so every candidate is
+        tried before one is tuned further.
+        """
+        if self.candidates == 1 or self.budget.trials is None:
+            return None if self.candidates == 1 else 3
+        return max(1, self.budget.trials // (2 * self.candidates))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Settings":
+        fields = dict(data)
+        price = fields.pop("price")
+        return cls(
+            **fields | {"budget": Budget(**fields["budget"]), "price": tuple(price) if price else None}
+        )

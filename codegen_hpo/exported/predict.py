@@ -1,0 +1,99 @@
+"""Predicts a table with the model in this folder.
+
+    python predict.py new-rows.csv [-o predictions.csv] [--proba]
+
+Needs Python 3.11, torch, numpy and pandas. The files beside this one are model.py, the function that was
+written for the table; weights.safetensors; run.json, its arguments and the data's facts; encoding.json with
+encoding.py and target.py, the data steps; members.py, how parallel members become one output.
+"""
+
+import argparse
+import json
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from encoding import Encoding  # noqa: E402
+from members import average  # noqa: E402
+from model import make_model_and_optimizer  # noqa: E402
+from target import TargetCodec  # noqa: E402
+
+BATCH_ROWS = 2048
+DTYPES = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16}
+DTYPES |= {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
+DTYPES |= {"BOOL": torch.bool}
+
+
+def read_weights(path):
+    """The tensors of a safetensors file by name: a JSON header with offsets, then the bytes."""
+    raw = path.read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    weights = {}
+    for name, entry in json.loads(raw[8 : 8 + size]).items():
+        if name == "__metadata__":
+            continue
+        start, stop = entry["data_offsets"]
+        data = bytearray(raw[8 + size + start : 8 + size + stop])
+        dtype = DTYPES[entry["dtype"]]
+        flat = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+        weights[name] = flat.reshape(entry["shape"])
+    return weights
+
+
+def load_model(run):
+    """The trained module, in eval mode."""
+    facts = run["facts"] | {"numeric_quantiles": torch.tensor(run["facts"]["numeric_quantiles"])}
+    facts["numeric_quantiles"] = facts["numeric_quantiles"].reshape(run["facts"]["n_numeric"], -1)
+    torch.manual_seed(run["seed"])
+    taken = make_model_and_optimizer.__code__.co_varnames
+    model, _ = make_model_and_optimizer(
+        **{name: value for name, value in facts.items() if name in taken}, **run["arguments"]
+    )
+    model.load_state_dict(read_weights(HERE / "weights.safetensors"))
+    return model.eval()
+
+
+def predict(frame):
+    """(rows,) values, or (rows, n_classes) probabilities, for a DataFrame with the columns of the training table."""
+    run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
+    encoding = Encoding.from_json(json.loads((HERE / "encoding.json").read_text(encoding="utf-8")))
+    encoded = encoding.transform(frame)
+    x_num, x_cat = torch.from_numpy(encoded.x_num), torch.from_numpy(encoded.x_cat)
+    model, outputs = load_model(run), []
+    with torch.no_grad():
+        for start in range(0, len(frame), BATCH_ROWS):
+            output = model(x_num[start : start + BATCH_ROWS], x_cat[start : start + BATCH_ROWS]).float()
+            output = output if output.dim() == 3 else output.unsqueeze(1)  # (rows, k, n_outputs)
+            outputs.append(average(output, run["meta"]["kind"]).numpy())
+    outputs = np.concatenate(outputs) if outputs else np.empty((0, run["meta"]["n_outputs"]), np.float32)
+    return TargetCodec.from_meta(run["meta"]).decode(outputs, run["arguments"].get("target_transform", ""))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Predict a table with the model in this folder.")
+    parser.add_argument("data", help="a CSV or Parquet file with the columns of the training table")
+    parser.add_argument("-o", "--output", default="-", help="a CSV file; - is stdout")
+    parser.add_argument("--proba", action="store_true", help="class probabilities in place of classes")
+    options = parser.parse_args()
+    run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
+    parquet = options.data.endswith((".parquet", ".pq"))
+    frame = pd.read_parquet(options.data) if parquet else pd.read_csv(options.data, sep=None, engine="python")
+    predictions, classes = predict(frame), run["classes"]
+    if not classes:
+        table = pd.DataFrame({run["target"]: predictions})
+    elif options.proba:
+        table = pd.DataFrame(predictions, columns=classes)
+    else:
+        table = pd.DataFrame({run["target"]: [classes[code] for code in predictions.argmax(axis=1)]})
+    table.to_csv(sys.stdout if options.output == "-" else options.output, index=False)
+
+
+if __name__ == "__main__":
+    main()

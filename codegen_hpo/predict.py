@@ -1,0 +1,66 @@
+"""Predictions for new rows: a run's encoding and weights, executed in a sandbox."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from codegen_hpo.bundle import read_codec, write_features
+from codegen_hpo.engine.finish import predict_job, predict_outputs
+from codegen_hpo.errors import DataError, NoModelError
+from codegen_hpo.records import Trial
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.history import History
+from codegen_hpo.table.encoding import Encoding
+
+
+def winner(history: History) -> Trial:
+    """The trial whose model is used: the one scored on the test rows, else the best so far. Raises NoModelError."""
+    final = history.final
+    trial = history.trial(final.trial) if final else history.best()
+    if trial is None:
+        raise NoModelError(
+            f"{history.name} has no usable model: none of its {len(history.trials)} trials succeeded",
+            hint=f"codegen-hpo show {history.name} --trials tells how each ended",
+        )
+    return trial
+
+
+def predict(
+    folder: RunFolder, trial: Trial, frame: pd.DataFrame, sandbox: Sandbox, *, proba: bool = False
+) -> pd.DataFrame:
+    """One row a row of `frame`, with its index: the target's column, or with `proba` one column a class.
+
+    `frame` needs the columns of the training table that the encoding uses; levels never seen count as missing.
+
+    Raises:
+        DataError: a column is missing, or `proba` is asked of a regression.
+        SandboxError: the model could not be executed.
+    """
+    task = folder.read_json("task.json")
+    if proba and task["kind"] == "regression":
+        raise DataError("a regression has no class probabilities", hint="leave out --proba")
+    encoding = Encoding.from_json(folder.read_json("encoding.json"))
+    try:
+        encoded = encoding.transform(frame)
+    except ValueError as error:
+        raise DataError(
+            str(error), hint="the table needs the columns that the model was trained on"
+        ) from error
+    with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
+        features = Path(place) / "rows"
+        write_features(features, folder.path / "bundle", encoded.x_num, encoded.x_cat)
+        outputs = predict_outputs(sandbox, features, predict_job(folder, trial))
+    predictions = read_codec(folder.path / "bundle").decode(outputs, trial.call.target_transform)
+    return _named(predictions, task, frame.index, proba)
+
+
+def _named(predictions: Any, task: dict[str, Any], index: "pd.Index[Any]", proba: bool) -> pd.DataFrame:
+    classes = task["classes"]
+    if not classes:
+        return pd.DataFrame({task["target"]: predictions}, index=index)
+    if proba:
+        return pd.DataFrame(predictions, columns=list(classes), index=index)
+    return pd.DataFrame({task["target"]: [classes[code] for code in predictions.argmax(axis=1)]}, index=index)

@@ -1,0 +1,124 @@
+"""A recorded trial, run again: identical, or what differs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from codegen_hpo import __version__
+from codegen_hpo.engine.prepare import bundle_hash
+from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.trial import TrialRunner, worker_versions
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.records import Call, Job, Outcome, Trial
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.space import Scalar
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.history import History, source_of
+from codegen_hpo.task import METRICS
+
+
+class Difference(NamedTuple):
+    what: str  # "metric", "curve", "code", "data", "arguments", "seed" or a version's name
+    recorded: Any
+    now: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """What a repeated trial gave, beside what was recorded."""
+
+    trial: str
+    metric: str
+    recorded: float | None
+    score: float | None
+    outcome: Outcome
+    differences: tuple[Difference, ...]
+
+    @property
+    def identical(self) -> bool:
+        return not self.differences
+
+
+def rerun(
+    folder: RunFolder,
+    history: History,
+    trial: Trial,
+    sandbox: Sandbox,
+    *,
+    changes: Mapping[str, str],
+    seed: int | None,
+) -> Rerun:
+    """Trains the trial again in a fresh worker; nothing is written to the run.
+
+    Args:
+        changes: arguments to set otherwise, as text: checked against the candidate's space.
+
+    Raises:
+        ConfigError: an unknown argument or a value out of range.
+    """
+    metric = METRICS[folder.read_json("task.json")["metric"]]
+    runner = TrialRunner.of(folder, Settings.from_json(history.settings), metric)
+    arguments = _changed(history, trial, changes)
+    recorded = next(e.data for e in folder.of_kind("trial") if e.data["number"] == trial.number)
+    source = source_of(folder, trial)
+    job = Job(
+        kind="train",
+        source=source,
+        arguments=arguments,
+        seed=trial.seed if seed is None else seed,
+        device=recorded["job"]["device"],
+        threads=recorded["job"]["threads"],
+        train_s=recorded["job"]["train_s"],
+        timeout_s=recorded["job"]["timeout_s"],
+        # a trial that ran out of time is repeated epoch by epoch, however fast this machine is
+        stop_after_epoch=trial.outcome.curve[-1].number if trial.outcome.stopped == "time" else None,
+    )
+    worker = sandbox.open(folder.path / "bundle")
+    try:
+        outcome = worker.run(job)
+        now = worker_versions(worker.hello)
+    finally:
+        worker.close()
+    score = runner.score(outcome, Call(arguments=arguments, proposed_by="rerun"))
+    pairs: list[tuple[str, Any, Any]] = [
+        ("arguments", dict(trial.call.arguments), arguments),
+        ("seed", trial.seed, job.seed),
+        ("status", trial.outcome.status, outcome.status),
+        ("metric", trial.score, score),
+        ("curve", _losses(trial.outcome), _losses(outcome)),
+        ("data", folder.of_kind("prepared")[0].data["bundle_hash"], bundle_hash(folder.path / "bundle")),
+        ("codegen-hpo", history.versions["codegen-hpo"], __version__),
+        *((name, version, now.get(name)) for name, version in recorded["worker"].items()),
+    ]
+    return Rerun(
+        trial=trial.name,
+        metric=metric.name,
+        recorded=trial.score,
+        score=score,
+        outcome=outcome,
+        differences=tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2]),
+    )
+
+
+def _changed(history: History, trial: Trial, changes: Mapping[str, str]) -> dict[str, Scalar]:
+    if not changes:
+        return dict(trial.call.arguments)
+    candidate = next(c for c in history.candidates if c.name == trial.candidate)
+    values: dict[str, object] = {name: _literal(value) for name, value in changes.items()}
+    checked = candidate.space.check({**trial.call.arguments, **values})
+    if checked.arguments is None:
+        raise ConfigError(
+            f"--set for {trial.name}: " + "; ".join(checked.complaints),
+            hint=f"codegen-hpo show {history.name} {trial.candidate} tells the ranges",
+        )
+    return checked.arguments
+
+
+def _literal(text: str) -> object:
+    """true and false are booleans; numbers are converted by the space."""
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _losses(outcome: Outcome) -> list[tuple[int, str, str]]:
+    # as text: NaN equals NaN here
+    return [(epoch.number, repr(epoch.train_loss), repr(epoch.inner_loss)) for epoch in outcome.curve]

@@ -1,0 +1,1 @@
+"""Metrics, baselines and held-out labels: the only place that sees them."""

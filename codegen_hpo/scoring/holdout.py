@@ -1,0 +1,42 @@
+"""The labels that no sandbox sees, in the order in which their rows are predicted."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_hpo.bundle import Bundle
+from codegen_hpo.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """Labels of the validation and test rows: float64 values, or int64 class codes."""
+
+    validation_y: NDArray[Any]  # (validation rows,)
+    test_y: NDArray[Any]  # (test rows,)
+    validation_rows: NDArray[np.int64]  # row numbers in the task's frame
+    test_rows: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, task: Task, bundle: Bundle) -> "HeldOut":
+        """The labels in the bundle's secret order."""
+        return cls(
+            validation_y=task.labels[bundle.validation_rows],
+            test_y=task.labels[bundle.test_rows],
+            validation_rows=bundle.validation_rows,
+            test_rows=bundle.test_rows,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes one .npy file an array into the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in fields(self):
+            np.save(folder / f"{part.name}.npy", getattr(self, part.name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> "HeldOut":
+        """What `save` wrote."""
+        return cls(**{p.name: np.load(folder / f"{p.name}.npy", allow_pickle=False) for p in fields(cls)})

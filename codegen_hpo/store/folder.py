@@ -1,0 +1,162 @@
+"""A run directory: append-only events, and the files that they speak of."""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.records import Event
+
+SCHEMA_VERSION = 1
+
+
+class RunFolder:
+    """One run. Reading needs no lock; `record` and `write` are called inside `writing()`.
+
+    An event is on disk before anything else learns of it, and files are written before the event that
+    names them: after a kill at any moment, what the events tell is all there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events: list[Event] = []
+        self._found: dict[tuple[str, str], Event] = {}
+
+    @classmethod
+    def create(cls, root: Path, label: str, now: datetime) -> "RunFolder":
+        """A new, empty run directory below `root`, named by time and label: "20260314-091502-fare-k3f"."""
+        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:24] or "run"
+        for _ in range(20):
+            path = root / f"{now:%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)[:3]}"
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot create a run directory below {root}: {error.strerror}",
+                    hint="choose another --runs folder",
+                ) from error
+            (path / "events.jsonl").touch()
+            return cls(path)
+        raise ConfigError(f"no free name for a run below {root}", hint="choose another --runs folder")
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """An existing run with its events. Raises ConfigError if `path` is not a run directory."""
+        if not (path / "events.jsonl").is_file():
+            raise ConfigError(
+                f"{path} is not a run directory: it holds no events.jsonl",
+                hint="codegen-hpo runs lists the runs; give the folder of one",
+            )
+        folder = cls(path)
+        for number, line in enumerate((path / "events.jsonl").read_bytes().split(b"\n")[:-1], 1):
+            try:
+                folder._keep(_event(json.loads(line)))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigError(
+                    f"{path / 'events.jsonl'}, line {number}: not an event ({error})",
+                    hint="the file was changed by something else; restore it from a copy",
+                ) from error
+        return folder
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the run's lock, and drops a last line that a kill left torn."""
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ConfigError(
+                f"{self.path} is being written by another process", hint="wait for it, or stop it first"
+            ) from error
+        try:
+            events = self.path / "events.jsonl"
+            whole = events.read_bytes().rfind(b"\n") + 1
+            os.truncate(events, whole)
+            yield
+        finally:
+            lock.release()
+
+    def record(self, kind: str, key: str, data: Mapping[str, Any], elapsed_s: float) -> Event:
+        """Appends an event and returns it once it is on disk."""
+        event = Event(
+            number=len(self.events) + 1,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            elapsed_s=round(elapsed_s, 3),
+            kind=kind,
+            key=key,
+            data=data,
+        )
+        line = json.dumps(
+            {
+                "n": event.number,
+                "time": event.time,
+                "elapsed_s": event.elapsed_s,
+                "kind": kind,
+                "key": key,
+                "data": data,
+            },
+            allow_nan=False,
+        )
+        with (self.path / "events.jsonl").open("ab") as file:
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._keep(event)
+        return event
+
+    def find(self, kind: str, key: str) -> Event | None:
+        """The event of this kind and key, if the run has it."""
+        return self._found.get((kind, key))
+
+    def of_kind(self, *kinds: str) -> list[Event]:
+        """All events of these kinds, in order."""
+        return [event for event in self.events if event.kind in kinds]
+
+    def write(self, name: str, content: bytes | str) -> Path:
+        """Writes one file of the run whole or not at all; `name` is relative, with forward slashes."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+        part.replace(path)
+        return path
+
+    def write_json(self, name: str, data: object) -> Path:
+        return self.write(name, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        return json.loads((self.path / name).read_bytes())
+
+    def _keep(self, event: Event) -> None:
+        self.events.append(event)
+        self._found[event.kind, event.key] = event
+
+
+def _event(line: Mapping[str, Any]) -> Event:
+    return Event(
+        number=line["n"],
+        time=line["time"],
+        elapsed_s=line["elapsed_s"],
+        kind=line["kind"],
+        key=line["key"],
+        data=line["data"],
+    )
+
+
+def list_runs(root: Path) -> list[Path]:
+    """The run directories below `root`, oldest first."""
+    return sorted(path.parent for path in root.glob("*/events.jsonl"))

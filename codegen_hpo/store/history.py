@@ -1,0 +1,117 @@
+"""What a run's events tell: its candidates, attempts, trials and how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codegen_hpo.llm import cassette
+from codegen_hpo.llm.ledger import Ledger, Price
+from codegen_hpo.records import Candidate, Finding, Trial
+from codegen_hpo.scoring.baselines import Baseline
+from codegen_hpo.store import codec
+from codegen_hpo.store.folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One text of the author and what was found in it; no findings is a pass."""
+
+    candidate: str
+    number: int
+    folder: str  # relative to the run
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Final:
+    """The winner, scored once on the sealed test rows."""
+
+    trial: str
+    candidate: str
+    validation_score: float
+    test_score: float | None
+    reason: str  # why the search ended
+    openings: int  # how often the test rows were opened in this run: more than once after a resume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A run as it stands."""
+
+    name: str
+    state: str  # "running", "done", "interrupted" or "failed"
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    attempts: tuple[Attempt, ...]
+    candidates: tuple[Candidate, ...]  # of each name, the text that passed last
+    trials: tuple[Trial, ...]
+    baselines: tuple[Baseline, ...]
+    final: Final | None
+    elapsed_s: float
+
+    def best(self) -> Trial | None:
+        """The trial with the best validation score, the earliest of equals."""
+        scored = [trial for trial in self.trials if trial.loss is not None]
+        return min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
+
+    def trial(self, name: str) -> Trial | None:
+        """The trial named "t007" or "7"."""
+        number = name.lower().removeprefix("t")
+        return next((t for t in self.trials if number.isdigit() and t.number == int(number)), None)
+
+
+_STATES = {"finished": "done", "interrupted": "interrupted", "failed": "failed"}
+
+
+def read_history(folder: RunFolder) -> History:
+    """The history that the folder's events tell."""
+    settings = folder.of_kind("settings")
+    prepared = folder.of_kind("prepared")
+    finals = folder.of_kind("final")
+    last = folder.events[-1] if folder.events else None
+    return History(
+        name=folder.name,
+        state=_STATES.get(last.kind, "running") if last else "running",
+        settings=settings[-1].data if settings else {},
+        versions=prepared[0].data["versions"] if prepared else {},
+        attempts=tuple(
+            Attempt(
+                candidate=event.data["candidate"],
+                number=event.data["attempt"],
+                folder=event.data["folder"],
+                findings=codec.findings_from_json(event.data["findings"]),
+            )
+            for event in folder.of_kind("attempt")
+        ),
+        candidates=tuple(_candidates(folder).values()),
+        trials=tuple(codec.trial_from_json(event.data) for event in folder.of_kind("trial")),
+        baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
+        final=Final(**finals[-1].data["result"], openings=len(finals)) if finals else None,
+        elapsed_s=last.elapsed_s if last else 0.0,
+    )
+
+
+def read_ledger(folder: RunFolder, price: Price | None) -> Ledger:
+    """What the run's replies cost, counted from the kept exchanges."""
+    ledger = Ledger(price=price)
+    for event in folder.of_kind("reply"):
+        ledger.add(event.data["purpose"], cassette.reply_from_json(folder.read_json(event.data["file"])))
+    return ledger
+
+
+def source_of(folder: RunFolder, trial: Trial) -> str:
+    """The text that a trial ran: of its candidate, or of an earlier attempt that was mended later."""
+    for event in folder.of_kind("candidate"):
+        if event.data["code_hash"] == trial.code_hash:
+            attempt = event.key.rpartition("/")[2]
+            path = folder.path / f"candidates/{trial.candidate}/attempts/{attempt}/model.py"
+            return path.read_text(encoding="utf-8")
+    raise LookupError(f"no attempt of {trial.candidate} has the code hash {trial.code_hash}")
+
+
+def _candidates(folder: RunFolder) -> dict[str, Candidate]:
+    found = {}
+    for event in folder.of_kind("candidate"):
+        source = (folder.path / f"candidates/{event.data['name']}/model.py").read_text(encoding="utf-8")
+        found[event.data["name"]] = codec.candidate_from_json(event.data, source)
+    return found

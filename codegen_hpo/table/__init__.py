@@ -1,0 +1,1 @@
+"""File to table, profile, split and encoding."""

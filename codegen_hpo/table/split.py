@@ -1,0 +1,195 @@
+"""Cuts the rows into training, early-stopping, validation and test parts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_hpo.errors import DataError
+from codegen_hpo.table.encoding import Floats, Levels, levels_of
+from codegen_hpo.table.layouts import moments_of
+from codegen_hpo.table.rows import Rows
+
+Ints = NDArray[np.int64]
+
+TEST_SHARE = 0.2  # of all rows
+VALIDATION_SHARE = 0.2  # of all rows
+INNER_SHARE = 0.125  # of what is left for training
+FEWEST = 20  # rows: below, no part holds enough to tell anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Row numbers of each part, (rows,) int64; every row is in exactly one part."""
+
+    train: Ints  # without `inner`
+    inner: Ints  # cut from the training rows, to stop early on
+    validation: Ints
+    test: Ints
+    method: str  # one line for a person
+    seed: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def fitted(self) -> Ints:
+        """`train` and `inner` together: what an encoding or a baseline is fitted on."""
+        return np.sort(np.concatenate([self.train, self.inner]))
+
+
+def split_rows(rows: Rows, *, time_column: str | None, group_column: str | None, seed: int) -> Split:
+    """The split that the columns ask for: by time, by group, or at random. Raises DataError."""
+    if time_column is not None and group_column is not None:
+        raise DataError(
+            "--time-column and --group-column are both given, a split has one rule", hint="Keep one of them."
+        )
+    if time_column is not None:
+        moments = moments_of(rows.frame[time_column])
+        return time_split(moments, column=time_column, seed=seed, own_test=rows.own_test)
+    if group_column is not None:
+        groups = levels_of(rows.frame[group_column])
+        return group_split(groups, column=group_column, seed=seed, own_test=rows.own_test)
+    codes = None if rows.labels.kind == "regression" else rows.labels.values
+    return random_split(len(rows.frame), seed=seed, codes=codes, own_test=rows.own_test)
+
+
+def random_split(rows: int, *, seed: int, codes: Ints | None = None, own_test: int = 0) -> Split:
+    """A seeded random split; with class `codes`, each class is spread over the parts alike.
+
+    The last `own_test` rows are the test part when there are any.
+    """
+    free = rows - own_test
+    _refuse_few(free)
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(free)
+    if codes is not None:
+        order = order[np.argsort(codes[:free][order], kind="stable")]
+    part = _interleave(order, _shares(own_test > 0), generator)
+    warnings: tuple[str, ...] = ()
+    if codes is not None:
+        warnings = _every_class_trains(part, codes[:free], order)
+    how = "random, each class spread alike" if codes is not None else "random"
+    return _join(part, rows, method=how + _own(own_test), seed=seed, warnings=warnings)
+
+
+def time_split(moments: Floats, *, column: str, seed: int, own_test: int = 0) -> Split:
+    """Trains on the past and tests on the newest rows; rows of one moment stay together.
+
+    Rows without a moment go to training.
+    """
+    free = len(moments) - own_test
+    _refuse_few(free)
+    past = np.where(np.isnan(moments), -np.inf, moments)[:free]
+    part = _cut_in_order(past, _shares(own_test > 0), column)
+    undated = int(np.isnan(moments[:free]).sum())
+    warnings = (f"{undated} rows without {column!r} are in training",) if undated else ()
+    method = f"in the order of {column!r}: trained on the past, tested on the newest" + _own(own_test)
+    return _join(part, len(moments), method=method, seed=seed, warnings=warnings)
+
+
+def group_split(groups: Levels, *, column: str, seed: int, own_test: int = 0) -> Split:
+    """A seeded random split of whole groups; rows without a group are a group."""
+    codes = _merged(groups)
+    free = len(codes) - own_test
+    _refuse_few(free)
+    ranks = np.random.default_rng(seed).permutation(int(codes.max()) + 2).astype(np.float64)
+    part = _cut_in_order(ranks[codes[:free]], _shares(own_test > 0), column)
+    warnings: tuple[str, ...] = ()
+    shared = len(set(codes[:free].tolist()) & set(codes[free:].tolist()))
+    if shared:
+        warnings = (f"{shared} groups of {column!r} are in the training table and in the test table, too",)
+    method = f"random groups of {column!r}, none on two sides" + _own(own_test)
+    return _join(part, len(codes), method=method, seed=seed, warnings=warnings)
+
+
+_TRAIN, _INNER, _VALIDATION, _TEST = range(4)
+
+
+def _shares(own_test: bool) -> tuple[float, float, float]:
+    """Of all free rows: inner, validation, test."""
+    test = 0.0 if own_test else TEST_SHARE
+    return INNER_SHARE * (1 - test - VALIDATION_SHARE), VALIDATION_SHARE, test
+
+
+def _refuse_few(rows: int) -> None:
+    if rows < FEWEST:
+        raise DataError(
+            f"{rows} rows with a target are too few: training, validation and test need {FEWEST} at least",
+            hint="Add rows.",
+        )
+
+
+def _interleave(order: Ints, shares: tuple[float, float, float], generator: np.random.Generator) -> Ints:
+    """The part of each row, dealt along `order` so that any stretch of it is cut alike."""
+    part = np.full(len(order), _TRAIN)
+    rest = order
+    for number, share in ((_TEST, shares[2]), (_VALIDATION, shares[1]), (_INNER, shares[0])):
+        count = max(1, round(share * len(order))) if share else 0
+        if not count:
+            continue
+        offset = generator.random()
+        picks = np.floor((np.arange(count) + offset) * len(rest) / count).astype(np.int64)
+        part[rest[picks]] = number
+        rest = np.delete(rest, picks)
+    return part
+
+
+def _every_class_trains(part: Ints, codes: Ints, order: Ints) -> tuple[str, ...]:
+    """Moves one row of each class that has none into training, in place; says which parts lack a class."""
+    present = np.unique(codes)
+    for code in np.setdiff1d(present, np.unique(codes[part == _TRAIN])):
+        part[order[codes[order] == code][0]] = _TRAIN
+    thin = [
+        code for code in present if not all((codes[part == p] == code).any() for p in (_VALIDATION, _TEST))
+    ]
+    if not thin or not (part == _TEST).any():
+        return ()
+    return (
+        f"{len(thin)} classes have too few rows to be in validation and test both: scores say little of them",
+    )
+
+
+def _cut_in_order(keys: Floats, shares: tuple[float, float, float], column: str) -> Ints:
+    """The part of each row: training has the lowest keys, test the highest; equal keys stay together."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    changes = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1  # where a new key begins
+    needed = sum(share > 0 for share in shares)
+    if len(changes) < needed:
+        raise DataError(
+            f"column {column!r} has {len(changes) + 1} values, the split needs {needed + 1} at least",
+            hint="Choose another column, or leave it out for a random split.",
+        )
+    part = np.full(len(keys), _TRAIN)
+    end = len(keys)
+    for number, share in ((_TEST, shares[2]), (_VALIDATION, shares[1]), (_INNER, shares[0])):
+        if share:
+            needed -= 1  # boundaries to leave for the parts that are still to come
+            free = changes[changes < end][needed:]
+            start = int(free[np.argmin(np.abs(free - (end - share * len(keys))))])
+            part[order[start:end]] = number
+            end = start
+    return part
+
+
+def _merged(groups: Levels) -> Ints:
+    """One code a name, whatever the spelling with blanks around it; -1 for no group."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(groups.names))}
+    return np.array([numbers[name] for name in groups.names] + [-1], dtype=np.int64)[groups.codes]
+
+
+def _own(own_test: int) -> str:
+    return f"; the test part is your own table of {own_test} rows" if own_test else ""
+
+
+def _join(part: Ints, rows: int, *, method: str, seed: int, warnings: tuple[str, ...]) -> Split:
+    own = np.arange(len(part), rows)
+    rows_of = [np.flatnonzero(part == number).astype(np.int64) for number in range(4)]
+    return Split(
+        train=rows_of[_TRAIN],
+        inner=rows_of[_INNER],
+        validation=rows_of[_VALIDATION],
+        test=own if len(own) else rows_of[_TEST],
+        method=method,
+        seed=seed,
+        warnings=warnings,
+    )

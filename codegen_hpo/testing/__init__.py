@@ -1,0 +1,24 @@
+"""Doubles for tests of code that uses codegen-hpo: a scripted model server, author and sandbox."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codegen_hpo.testing.authors import ScriptedAuthor as ScriptedAuthor
+    from codegen_hpo.testing.sandboxes import ScriptedSandbox as ScriptedSandbox
+    from codegen_hpo.testing.server import ScriptedServer as ScriptedServer
+
+# each is loaded when it is asked for: the sandbox double brings more with it than a test of the server needs
+_HOMES = {"ScriptedAuthor": "authors", "ScriptedSandbox": "sandboxes", "ScriptedServer": "server"}
+
+__all__ = ["ScriptedAuthor", "ScriptedSandbox", "ScriptedServer"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"codegen_hpo.testing.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

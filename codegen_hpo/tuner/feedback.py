@@ -1,0 +1,66 @@
+"""What a trial came to, in the words and numbers that a language model is told."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from codegen_hpo.records import Epoch, Trial
+from codegen_hpo.task import Metric
+
+CURVE_POINTS = 12
+ERROR_CHARACTERS = 600
+
+
+class Feedback(NamedTuple):
+    """One trial as the prompts' templates show it."""
+
+    number: int
+    proposed_by: str
+    arguments: dict[str, object]
+    result: str
+    error: str  # of a failed trial, trimmed; text of the sandbox, to be fenced
+    train_curve: str
+    inner_curve: str
+
+
+def feedback(trial: Trial, metric: Metric, *, best: bool, curves: bool) -> Feedback:
+    """The trial's result, with its curves if asked for; `best` marks the leader of all trials."""
+    outcome = trial.outcome
+    return Feedback(
+        number=trial.number,
+        proposed_by=trial.call.proposed_by,
+        arguments=dict(trial.call.arguments),
+        result=result_line(trial, metric) + (" — the best so far" if best else ""),
+        error=outcome.error[-ERROR_CHARACTERS:] if trial.score is None else "",
+        train_curve=_curve(outcome.curve, "train_loss") if curves else "",
+        inner_curve=_curve(outcome.curve, "inner_loss") if curves else "",
+    )
+
+
+def result_line(trial: Trial, metric: Metric) -> str:
+    """One line: the metric in scientific notation with four decimals, or how the trial failed; its cost."""
+    outcome = trial.outcome
+    cost = f"{outcome.seconds:.1f} s, {outcome.parameters:,} parameters"
+    if trial.score is None:
+        where = f" in {outcome.stage}" if outcome.stage else ""
+        return f"failed ({outcome.status}{where}); {outcome.seconds:.1f} s"
+    ran = ""
+    if outcome.curve:
+        ran = f", best epoch {outcome.best_epoch} of {outcome.curve[-1].number}"
+        ran += f", stopped by {outcome.stopped}" if outcome.stopped else ""
+    return f"validation {metric.name} {trial.score:.4e}; {cost}{ran}"
+
+
+def thinned(curve: Sequence[Epoch], points: int = CURVE_POINTS) -> list[Epoch]:
+    """At most `points` epochs, evenly spaced, the first, the best inner one and the last among them."""
+    if len(curve) <= points:
+        return list(curve)
+    last = len(curve) - 1
+    kept = {round(i * last / (points - 2)) for i in range(points - 1)}
+    inner = [math.inf if math.isnan(epoch.inner_loss) else epoch.inner_loss for epoch in curve]
+    kept.add(inner.index(min(inner)))
+    return [curve[i] for i in sorted(kept)]
+
+
+def _curve(curve: Sequence[Epoch], loss: str) -> str:
+    return ", ".join(f"{epoch.number}: {getattr(epoch, loss):.4g}" for epoch in thinned(curve))

@@ -1,0 +1,76 @@
+"""A search space as a tool that a language model can call."""
+
+import math
+from typing import Any
+
+from codegen_hpo.llm.messages import Tool
+from codegen_hpo.space import Choice, Dimension, Int, Scalar, Space
+
+ANALYSIS = "analysis"
+_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def space_tool(space: Space, name: str, description: str, *, analysis: bool = False) -> Tool:
+    """The tool whose arguments are the space's dimensions, in strict form.
+
+    Every property is required and no other is allowed, as strict mode asks; there are no `default` and
+    `title` keys, which some servers refuse, so the default and the scale stand in the description.
+
+    Args:
+        space: the dimensions.
+        name: of the function.
+        description: of the function.
+        analysis: adds a text argument, before all others, for the thoughts behind the call. Servers that are
+            told to call a tool often drop the text beside the call, so the thoughts need a place inside it.
+    """
+    properties = {key: _property(dimension) for key, dimension in space.items()}
+    if analysis:
+        thoughts = "What the trials so far show and what this call is meant to find out, in at most 80 words."
+        properties = {analysis_name(space): {"type": "string", "description": thoughts}} | properties
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return Tool(name=name, description=description[:1000], parameters=parameters)
+
+
+def analysis_name(space: Space) -> str:
+    """The name of the text argument for thoughts: none of the space's own."""
+    name = ANALYSIS
+    while name in space:
+        name += "_"
+    return name
+
+
+def _property(dimension: Dimension) -> dict[str, Any]:
+    described = {"description": _description(dimension)}
+    if not isinstance(dimension, Choice):
+        number = "integer" if isinstance(dimension, Int) else "number"
+        return {"type": number, "minimum": dimension.low, "maximum": dimension.high} | described
+    types = list(dict.fromkeys(_JSON_TYPES[type(option)] for option in dimension.options))
+    if types == ["boolean"] and len(dimension.options) == 2:
+        return {"type": "boolean"} | described
+    return {"type": types[0] if len(types) == 1 else types, "enum": list(dimension.options)} | described
+
+
+def _description(dimension: Dimension) -> str:
+    text = " ".join(dimension.description.split())[:300].rstrip()
+    if text and text[-1] not in ".!?":
+        text += "."
+    facts = []
+    if not isinstance(dimension, Choice):
+        facts.append(f"from {dimension.low} to {dimension.high}" + (", log scale" if dimension.log else ""))
+    if dimension.default is not None:
+        facts.append(f"default {_shown(dimension.default)}")
+    said = "; ".join(facts)
+    return f"{text} {said[:1].upper()}{said[1:]}.".strip() if said else text
+
+
+def _shown(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.6g}"
+    return str(value)

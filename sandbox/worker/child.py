@@ -1,0 +1,123 @@
+"""The untrusted half: everything in here shares its interpreter with generated code.
+
+It speaks to the server through one pipe only, and leaves by os._exit.
+"""
+
+import json
+import struct
+from typing import Any
+
+import frames
+import settings as training_arguments
+import torch
+from bundle import Bundle
+from construct import Built, check_optimizer, construct, load
+from dry_run import Check, DryRun
+from failure import describe
+from predict import predict
+from safetensors import torch as safetensors
+from training import Fit, Limits, Trainer
+
+_EPOCH = struct.Struct("<ddd")
+_MAX_EPOCHS_TOLD = frames.CAPS[frames.CURVE] // _EPOCH.size
+
+
+class Reporter:
+    """Sends what a job has to say to the server."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def stage(self, name: str, point: int = 0) -> None:
+        """Says what is about to be tried: a hint for the reader of an error."""
+        frames.write(self._fd, frames.STAGE, f"{name} {point}".encode())
+
+    def check(self, check: Check) -> None:
+        frames.write(self._fd, frames.CHECK, json.dumps(check._asdict()).encode())
+
+    def report(self, status: str, **facts: Any) -> None:
+        frames.write(self._fd, frames.REPORT, json.dumps({"status": status, **facts}).encode())
+
+    def fit(self, fit: Fit) -> None:
+        curve = b"".join(_EPOCH.pack(*epoch) for epoch in fit.curve[-_MAX_EPOCHS_TOLD:])
+        frames.write(self._fd, frames.CURVE, curve)
+
+    def outputs(self, outputs: torch.Tensor) -> None:
+        frames.write(self._fd, frames.OUTPUTS, outputs.cpu().numpy().astype("<f4").tobytes())
+
+    def weights(self, weights: bytes) -> None:
+        frames.write(self._fd, frames.WEIGHTS, weights)
+
+
+def run(job: dict[str, Any], weights: bytes, bundle: Bundle, fd: int) -> None:
+    """Runs a job and reports; any exception of it is a report as well."""
+    reporter = Reporter(fd)
+    # given back before a MemoryError is described, which needs some memory itself
+    reserve: list[bytearray] = [bytearray(16 << 20)]
+    try:
+        torch.set_num_threads(job["threads"])
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        {"train": _train, "predict": _predict, "dry_run": _dry_run}[job["kind"]](
+            job, weights, bundle, reporter
+        )
+    except BaseException as error:  # the candidate may raise anything, SystemExit too
+        reserve.clear()
+        failure = describe(error)
+        reporter.report(failure.status, error=failure.error, line=failure.line)
+
+
+def _train(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Reporter) -> None:
+    device = torch.device(job["device"])
+    settings = training_arguments.read(job["arguments"], bundle.default_transform)
+    built = _construct(job, bundle, device, reporter)
+    check_optimizer(built)
+    reporter.stage("step")
+    trainer = Trainer(built, bundle, settings, device, job["seed"])
+    fit = trainer.fit(Limits(job["train_s"], job["stop_after_epoch"]))
+    reporter.stage("predict")
+    outputs = predict(built.model, bundle.features("eval", device), bundle.kind, bundle.n_outputs)
+    reporter.fit(fit)
+    reporter.outputs(outputs)
+    reporter.weights(_weights(built))
+    reporter.report(
+        "ok",
+        parameters=built.parameters,
+        best_epoch=fit.best_epoch,
+        stopped=fit.stopped,
+        notes=training_arguments.used(settings, job["arguments"]),
+    )
+
+
+def _predict(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Reporter) -> None:
+    device = torch.device(job["device"])
+    built = _construct(job, bundle, device, reporter)
+    built.model.load_state_dict(safetensors.load(weights), strict=True)
+    reporter.stage("predict")
+    features = bundle.features("eval", device)
+    reporter.outputs(predict(built.model, features, bundle.kind, bundle.n_outputs))
+    reporter.report("ok", parameters=built.parameters)
+
+
+def _dry_run(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Reporter) -> None:
+    reporter.stage("load")
+    function = load(job["source"])
+    dry_run = DryRun(function, bundle, torch.device(job["device"]), job["seed"], reporter.stage)
+    for point, arguments in enumerate(job["points"]):
+        reporter.check(dry_run.check(point, arguments))
+    for check in dry_run.probe_memory(job["points"]):
+        reporter.check(check)
+    reporter.report("ok")
+
+
+def _construct(job: dict[str, Any], bundle: Bundle, device: torch.device, reporter: Reporter) -> Built:
+    reporter.stage("load")
+    function = load(job["source"])
+    reporter.stage("construct")
+    return construct(function, bundle, job["arguments"], device, job["seed"])
+
+
+def _weights(built: Built) -> bytes:
+    state = built.model.state_dict()
+    # clones: tensors that share memory cannot be stored twice
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
+    return safetensors.save(tensors)

@@ -1,0 +1,104 @@
+"""The dry-run: builds the function at each point of its space and takes a step on a few rows."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import settings as training_arguments
+import torch
+from bundle import Bundle, Features
+from construct import Built, check_gradients, check_optimizer, construct, count_on_meta
+from failure import ContractError, describe
+from predict import predict
+from training import Trainer
+
+MAX_PARAMETERS = 200_000_000
+_ROWS = 64
+_OUT_OF_MEMORY = ("MemoryError", "DefaultCPUAllocator", "bad_alloc", "out of memory")
+
+Function = Callable[..., object]
+Stage = Callable[[str, int], None]
+
+
+class Check(NamedTuple):
+    """What is said of one point; `error` is empty when it works."""
+
+    point: int
+    parameters: int
+    error: str
+    rule: str
+    line: int | None
+
+
+class DryRun:
+    """Checks points of one function; `stage` is told what is about to be tried."""
+
+    def __init__(
+        self, function: Function, bundle: Bundle, device: torch.device, seed: int, stage: Stage
+    ) -> None:
+        self._function, self._bundle, self._device = function, bundle, device
+        self._seed, self._stage = seed, stage
+        self._costs: dict[int, int] = {}  # of the points that work: a rank, not bytes
+
+    def check(self, point: int, arguments: Mapping[str, Any]) -> Check:
+        """Whether the function keeps the contract at this point."""
+        return self._attempt(point, partial(self._small, point, arguments))
+
+    def probe_memory(self, points: list[Mapping[str, Any]]) -> list[Check]:
+        """The complaints of a step with a whole batch, at the first point and at the dearest one."""
+        dearest = max(self._costs, key=self._costs.__getitem__, default=0)
+        tried = [point for point in {0: None, dearest: None} if point in self._costs]
+        checks = [self._attempt(point, partial(self._full, point, points[point])) for point in tried]
+        return [check for check in checks if check.error]
+
+    def _attempt(self, point: int, run: Callable[[], int]) -> Check:
+        try:
+            return Check(point, run(), "", "", None)
+        except BaseException as error:  # the candidate may raise anything, SystemExit too
+            failure = describe(error)
+            out_of_memory = any(text in failure.error for text in _OUT_OF_MEMORY)
+            return Check(point, 0, failure.error, "memory" if out_of_memory else failure.rule, failure.line)
+
+    def _small(self, point: int, arguments: Mapping[str, Any]) -> int:
+        settings = training_arguments.read(arguments, self._bundle.default_transform)
+        self._stage("construct", point)
+        expected = count_on_meta(self._function, self._bundle, arguments)
+        _check_size(expected or 0)
+        built = construct(self._function, self._bundle, arguments, self._device, self._seed)
+        _check_size(built.parameters)
+        check_optimizer(built)
+        self._stage("step", point)
+        trainer = Trainer(built, self._bundle, settings, self._device, self._seed)
+        rows = max(2, min(_ROWS, settings.batch_size))
+        loss = trainer.try_step(rows)
+        if not math.isfinite(loss):
+            raise ContractError("loss", f"the loss of the first step is {loss}")
+        check_gradients(built.model)
+        self._stage("predict", point)
+        # another batch size than in training, and a single row
+        for count in (rows // 2 + 1, 1):
+            self._check_outputs(built, count)
+        self._costs[point] = built.parameters * settings.batch_size
+        return built.parameters
+
+    def _full(self, point: int, arguments: Mapping[str, Any]) -> int:
+        settings = training_arguments.read(arguments, self._bundle.default_transform)
+        built = construct(self._function, self._bundle, arguments, self._device, self._seed)
+        self._stage("step", point)
+        Trainer(built, self._bundle, settings, self._device, self._seed).try_step()
+        return built.parameters
+
+    def _check_outputs(self, built: Built, rows: int) -> None:
+        num, cat = self._bundle.features("train", self._device)
+        features = Features(num[:rows], cat[:rows])
+        outputs = predict(built.model, features, self._bundle.kind, self._bundle.n_outputs)
+        if not bool(torch.isfinite(outputs).all()):
+            raise ContractError("loss", "an output after one step is not a finite number")
+
+
+def _check_size(parameters: int) -> None:
+    if parameters > MAX_PARAMETERS:
+        raise ContractError(
+            "size", f"the model has {parameters:,} parameters, at most {MAX_PARAMETERS:,} are allowed"
+        )

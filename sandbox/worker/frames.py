@@ -1,0 +1,78 @@
+"""Frames: one type byte, the length as u32 little-endian, then the payload.
+
+The host's half is `codegen_hpo/sandbox/protocol.py`; the two must name the same types.
+"""
+
+import os
+import struct
+from typing import NamedTuple
+
+PROTOCOL = 1
+HEADER = struct.Struct("<cI")
+
+# host to server
+JOB, LOADED = b"J", b"L"  # JSON of the job; a safetensors blob, empty unless the job predicts
+# server to host
+HELLO, PRINTED, VERDICT = b"H", b"T", b"V"  # a verdict ends each job
+# child to server, which passes them on unread (except the stage)
+STAGE, CHECK, REPORT, CURVE, OUTPUTS, WEIGHTS = b"G", b"K", b"R", b"C", b"O", b"W"
+
+CAPS = {CHECK: 16 << 10, REPORT: 64 << 10, CURVE: 1 << 20, STAGE: 64}  # bytes; others share the job's cap
+
+
+class Frame(NamedTuple):
+    kind: bytes
+    payload: bytes
+
+
+class ClosedError(Exception):
+    """The other side is gone."""
+
+
+def write(fd: int, kind: bytes, payload: bytes | memoryview) -> None:
+    """Writes one frame whole."""
+    for part in (HEADER.pack(kind, len(payload)), payload):
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(fd, rest[: 1 << 20]) :]
+
+
+def read(fd: int) -> Frame:
+    """The next frame of a trusted sender. Raises ClosedError at its end."""
+    kind, length = HEADER.unpack(_read_exactly(fd, HEADER.size))
+    return Frame(kind, bytes(_read_exactly(fd, length)))
+
+
+def _read_exactly(fd: int, length: int) -> bytearray:
+    data = bytearray()
+    while len(data) < length:
+        part = os.read(fd, min(length - len(data), 1 << 20))
+        if not part:
+            raise ClosedError
+        data += part
+    return data
+
+
+class Splitter:
+    """Cuts a child's byte stream into frames; refuses what is too long before it is collected."""
+
+    def __init__(self, cap_bytes: int) -> None:
+        self.frames: list[Frame] = []
+        self._left = cap_bytes
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> bool:
+        """Takes more bytes; False once a frame is unknown or too long, which ends the child."""
+        self._left -= len(data)
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            kind, length = HEADER.unpack_from(self._buffer)
+            known = kind in CAPS or kind in (OUTPUTS, WEIGHTS)
+            if not known or length > CAPS.get(kind, self._left + len(self._buffer)):
+                return False
+            end = HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            self.frames.append(Frame(kind, bytes(memoryview(self._buffer)[HEADER.size : end])))
+            del self._buffer[:end]
+        return self._left >= 0

@@ -1,0 +1,83 @@
+"""What is minimised, what training stops on, and how parallel members become one output."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from failure import ContractError
+from settings import Settings
+from target import Transform
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def members(output: object, rows: int, n_outputs: int) -> Tensor:
+    """The output of a forward call as (rows, k, n_outputs) float. Raises ContractError for another shape."""
+    if not isinstance(output, Tensor):
+        raise ContractError("shape", f"forward returned a {type(output).__name__}, expected a tensor")
+    shape = tuple(output.shape)
+    fits = len(shape) in (2, 3) and shape[0] == rows and shape[-1] == n_outputs and 0 not in shape
+    if not fits:
+        raise ContractError(
+            "shape",
+            f"forward returned shape {shape} for a batch of {rows}, "
+            f"expected ({rows}, {n_outputs}) or ({rows}, k, {n_outputs})",
+        )
+    if not output.is_floating_point():
+        raise ContractError("shape", f"forward returned {output.dtype}, expected float32")
+    return (output if len(shape) == 3 else output.unsqueeze(1)).float()
+
+
+def training_loss(kind: str, settings: Settings) -> Loss:
+    """The mean loss over rows and members of (rows, k, n_outputs) outputs and (rows,) targets."""
+    smoothing = settings.label_smoothing
+    if kind == "regression":
+        pointwise: Loss = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}[settings.loss]
+        return lambda output, y: pointwise(output[..., 0], _each_member(y, output))
+    if kind == "binary":
+        return lambda output, y: F.binary_cross_entropy_with_logits(
+            output[..., 0], _each_member(y * (1 - smoothing) + smoothing / 2, output)
+        )
+    return lambda output, y: F.cross_entropy(
+        output.flatten(0, 1), _each_member(y, output).flatten(), label_smoothing=smoothing
+    )
+
+
+def _each_member(y: Tensor, output: Tensor) -> Tensor:
+    return y.unsqueeze(1).expand(-1, output.shape[1])
+
+
+def average(output: Tensor, kind: str) -> Tensor:
+    """(rows, k, n_outputs) → (rows, n_outputs): means of values, or of probabilities written as logits."""
+    k = output.shape[1]
+    if k == 1:
+        return output[:, 0]
+    if kind == "regression":
+        return output.mean(dim=1)
+    if kind == "binary":
+        positive, negative = F.logsigmoid(output), F.logsigmoid(-output)
+        return torch.logsumexp(positive, dim=1) - torch.logsumexp(negative, dim=1)
+    return torch.logsumexp(F.log_softmax(output, dim=-1), dim=1) - math.log(k)
+
+
+def stopping_loss(output: Tensor, y: Tensor, stop_on: str, transform: Transform | None) -> float:
+    """The loss that early stopping watches, in the unit of `stop_on`; NaN if an output is not finite.
+
+    output: (rows, n_outputs) float32, averaged; y: (rows,) in the target's unit, or class codes.
+    """
+    if not bool(torch.isfinite(output).all()):
+        return math.nan
+    if transform is None:
+        binary = output.shape[1] == 1
+        logits = output.double()
+        if binary:
+            return float(F.binary_cross_entropy_with_logits(logits[:, 0], y.double()))
+        return float(F.cross_entropy(logits, y))
+    predicted = transform.decode(output[:, 0].double())
+    if stop_on == "mae":
+        return float(F.l1_loss(predicted, y))
+    if stop_on == "msle":
+        predicted, y = torch.log1p(predicted.clamp_min(0)), torch.log1p(y.clamp_min(0))
+    return float(F.mse_loss(predicted, y))

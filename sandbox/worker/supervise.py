@@ -1,0 +1,185 @@
+"""Runs one child to its end, whatever it does: the verdict is the server's, not the child's."""
+
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+import frames
+from guard import lock_down
+from kernel import kill_descendants, oom_kills
+from printed import Printed
+
+_CHUNK = 1 << 16
+_LAST_READS_S = 1.0  # what is in the pipes of a dead child is read for this long
+_TICK_MS = 1000 if hasattr(os, "pidfd_open") else 20  # without pidfd the death of a child must be asked for
+
+
+class Limits(NamedTuple):
+    """What a child may use."""
+
+    wall_s: float
+    result_bytes: int
+    memory_bytes: int | None  # None: the control group of a container limits it
+
+
+class Verdict(NamedTuple):
+    """How a child ended."""
+
+    fate: str  # "exited", "signal", "timeout", "oom", "flood" or "bad_frames"
+    detail: int  # exit status or signal number
+    stage: str  # the last one that it named
+    seconds: float
+    peak_memory_bytes: int
+
+
+class Result(NamedTuple):
+    verdict: Verdict
+    frames: list[frames.Frame]
+    printed: bytes
+
+
+def supervise(work: Callable[[int], None], limits: Limits, control: int) -> Result:
+    """Forks a child that calls `work(fd)` under guard; waits for it and everything it sent.
+
+    Raises frames.ClosedError when the host is gone, which `control` shows: the child is ended first.
+    """
+    started, kills = time.monotonic(), oom_kills()
+    printed_r, printed_w = os.pipe()
+    result_r, result_w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become_child(work, limits, printed_w, result_w)
+    os.close(printed_w)
+    os.close(result_w)
+    watch = _Watch(pid, printed_r, result_r, control, limits)
+    try:
+        watch.until(started + limits.wall_s)
+    finally:
+        watch.end()
+    seconds = time.monotonic() - started
+    verdict = watch.verdict(seconds, oom_kills() > kills)
+    results = [frame for frame in watch.splitter.frames if frame.kind != frames.STAGE]
+    return Result(verdict, results, watch.printed.kept())
+
+
+def _become_child(work: Callable[[int], None], limits: Limits, printed: int, result: int) -> None:
+    status = 1
+    try:
+        null = os.open("/dev/null", os.O_RDWR)
+        # via high numbers: a pipe may itself have one of the numbers 0 to 3
+        kept = [os.dup2(fd, 100 + at) for at, fd in enumerate((null, printed, printed, result))]
+        for at, fd in enumerate(kept):
+            os.dup2(fd, at)
+        os.closerange(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        for name in list(os.environ):
+            if name not in _KEPT_VARIABLES:
+                del os.environ[name]
+        lock_down(limits.memory_bytes)
+        sys.stdout.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
+        sys.stderr.reconfigure(errors="replace")  # type: ignore[union-attr]
+        work(3)
+        sys.stdout.flush()
+        status = 0
+    except BaseException:
+        traceback.print_exc()  # a fault of the guard: what the candidate raises is reported by `work`
+    finally:
+        os._exit(status)  # no exit handler of the candidate runs
+
+
+_KEPT_VARIABLES = {
+    "PATH",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "TORCHINDUCTOR_CACHE_DIR",
+}
+
+
+class _Watch:
+    """The pipes of one child, and its end."""
+
+    def __init__(self, pid: int, printed: int, result: int, control: int, limits: Limits) -> None:
+        self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes)
+        self._pid, self._fate, self._stopped = pid, "", False
+        self._status: int | None = None
+        self._peak = 0
+        self._sources = {printed: self.printed.feed, result: self.splitter.feed}
+        self._faults = {printed: "flood", result: "bad_frames"}
+        self._control = control
+        self._poll = select.poll()
+        for fd in self._sources:
+            self._poll.register(fd, select.POLLIN)
+        self._poll.register(control, 0)  # only a hang-up: a next job may be waiting there
+        self._fds = [printed, result]
+        if hasattr(os, "pidfd_open"):
+            self._fds.append(os.pidfd_open(pid))
+            self._poll.register(self._fds[-1], select.POLLIN)
+
+    def until(self, deadline: float) -> None:
+        """Reads until the child is dead; ends it at the deadline or when it floods."""
+        while self._status is None:
+            left_ms = (deadline - time.monotonic()) * 1000
+            if left_ms <= 0:
+                self._stop("timeout")
+            self._read(max(1, min(_TICK_MS, int(left_ms) + 1)))
+            self._reap(os.WNOHANG)
+        last = time.monotonic() + _LAST_READS_S
+        while self._sources and time.monotonic() < last and self._read(0):
+            pass
+
+    def end(self) -> None:
+        """Kills what is left and closes the pipes."""
+        if self._status is None:
+            os.kill(self._pid, signal.SIGKILL)
+            self._reap(0)
+        kill_descendants()
+        for fd in self._fds:
+            os.close(fd)
+
+    def verdict(self, seconds: float, oom_killed: bool) -> Verdict:
+        status = self._status or 0
+        signalled = os.WIFSIGNALED(status)
+        detail = os.WTERMSIG(status) if signalled else os.WEXITSTATUS(status)
+        fate = self._fate or ("signal" if signalled else "exited")
+        if oom_killed and fate == "signal":
+            fate = "oom"
+        stages = [frame.payload for frame in self.splitter.frames if frame.kind == frames.STAGE]
+        stage = stages[-1].decode("ascii", "replace") if stages else ""
+        return Verdict(fate, detail, stage, seconds, self._peak)
+
+    def _read(self, timeout_ms: int) -> bool:
+        """Whether anything was read."""
+        read = False
+        for fd, event in self._poll.poll(timeout_ms):
+            if fd == self._control and event & (select.POLLHUP | select.POLLERR):
+                raise frames.ClosedError
+            if fd not in self._sources:
+                continue
+            data = os.read(fd, _CHUNK)
+            read = True
+            if not data:
+                self._poll.unregister(fd)
+                del self._sources[fd]
+            elif not self._fate and not self._sources[fd](data):
+                self._stop(self._faults[fd])
+        return read
+
+    def _stop(self, fate: str) -> None:
+        if not self._fate:
+            self._fate = fate
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _reap(self, options: int) -> None:
+        pid, status, usage = os.wait4(self._pid, options)
+        if pid:
+            self._status = status
+            # kilobytes on Linux, bytes on macOS
+            self._peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

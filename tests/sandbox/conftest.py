@@ -1,0 +1,42 @@
+"""Opened sandboxes, one of each back end for all tests of this folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codegen_hpo.errors import SandboxError
+from codegen_hpo.sandbox.base import Sandbox, Worker
+from codegen_hpo.sandbox.process import ProcessSandbox
+from codegen_hpo.testing.bundles import write_sample_bundle
+from codegen_hpo.testing.sandbox_cases import CASE_LIMITS
+
+BACK_ENDS = ["none", pytest.param("docker", marks=pytest.mark.docker)]
+
+
+def make_sandbox(name: str) -> Sandbox:
+    if name == "none":
+        return ProcessSandbox(CASE_LIMITS)
+    from codegen_hpo.sandbox.docker import DockerSandbox
+
+    try:
+        return DockerSandbox(CASE_LIMITS)
+    except SandboxError as error:
+        pytest.skip(f"no Docker engine: {error}")
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sample_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session", params=BACK_ENDS)
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    return make_sandbox(request.param)
+
+
+@pytest.fixture(scope="session")
+def worker(sandbox: Sandbox, bundle: Path) -> Iterator[Worker]:
+    opened = sandbox.open(bundle)
+    yield opened
+    opened.close()

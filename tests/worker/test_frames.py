@@ -1,0 +1,47 @@
+import os
+
+import frames
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def packed(kind: bytes, payload: bytes) -> bytes:
+    return frames.HEADER.pack(kind, len(payload)) + payload
+
+
+@given(st.lists(st.binary(max_size=60), max_size=8), st.integers(1, 50))
+def test_frames_are_cut_right_wherever_the_stream_is(payloads: list[bytes], step: int) -> None:
+    stream = b"".join(packed(frames.OUTPUTS, payload) for payload in payloads)
+    splitter = frames.Splitter(10_000)
+    assert all(splitter.feed(stream[at : at + step]) for at in range(0, len(stream), step))
+    assert [frame.payload for frame in splitter.frames] == payloads
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_at_all_are_frames_or_refused(data: bytes) -> None:
+    splitter = frames.Splitter(1000)
+    assert splitter.feed(data) in (True, False)
+    assert all(frame.kind not in (frames.VERDICT, frames.PRINTED, frames.HELLO) for frame in splitter.frames)
+
+
+def test_a_length_beyond_the_cap_is_refused_before_its_payload_comes() -> None:
+    assert not frames.Splitter(1000).feed(frames.HEADER.pack(frames.WEIGHTS, 1001))
+    assert not frames.Splitter(1 << 20).feed(frames.HEADER.pack(frames.REPORT, (64 << 10) + 1))
+    assert not frames.Splitter(1000).feed(packed(frames.VERDICT, b"{}"))
+
+
+def test_many_small_frames_count_together() -> None:
+    splitter = frames.Splitter(1000)
+    accepted = [splitter.feed(packed(frames.CHECK, bytes(95))) for _ in range(11)]
+    assert accepted == [True] * 10 + [False]
+
+
+def test_a_pipe_carries_frames_until_it_closes() -> None:
+    reading, writing = os.pipe()
+    frames.write(writing, frames.JOB, b"{}")
+    os.close(writing)
+    assert frames.read(reading) == (frames.JOB, b"{}")
+    with pytest.raises(frames.ClosedError):
+        frames.read(reading)
+    os.close(reading)
