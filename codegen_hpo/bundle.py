@@ -106,8 +106,10 @@ def _meta(task: Task, encoding: Encoding, codec: TargetCodec) -> dict[str, Any]:
 def _quantiles(x_num: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n_numeric, 65) float32, each row not falling."""
     grid = np.linspace(0.0, 1.0, QUANTILES)
-    rows = [np.quantile(x_num[:, column], grid) for column in range(x_num.shape[1])]
-    return np.array(rows, dtype=np.float32).reshape(x_num.shape[1], QUANTILES)
+    quantiles = np.empty((x_num.shape[1], QUANTILES), dtype=np.float32)
+    for start in range(0, len(quantiles), 64):  # some columns at a time: a copy of all could be too large
+        quantiles[start : start + 64] = np.quantile(x_num[:, start : start + 64], grid, axis=0).T
+    return quantiles
 
 
 def _save_features(folder: Path, part: str, features: Encoded) -> None:

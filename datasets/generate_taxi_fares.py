@@ -4,9 +4,9 @@
 
 Needs Python and numpy. The rules are those of the city's Taxi and Limousine Commission for September 2012 to
 December 2022, standard city rate: $2.50 at the start; $0.50 for each fifth of a mile above 12 mph, or for
-each 60 seconds when slower or standing; $0.50 from 20:00 to 6:00; $1.00 on weekdays from 16:00 to 20:00; $0.50
-state surcharge; between Manhattan and JFK airport a flat $52.00, with $4.50 more on weekdays from 16:00 to
-20:00. All else (demand by hour, ways, speeds, waiting, agreed prices, slips, gaps) is made up. No trip is real.
+each 60 seconds when slower or standing; $0.50 from 20:00 to 6:00; $1.00 on weekdays from 16:00 to 20:00;
+$0.50 state surcharge; between Manhattan and JFK airport a flat $52.00, with $4.50 more on weekdays from 16:00
+to 20:00. All else (demand, ways, speeds, waiting, agreed prices, slips, gaps) is made up. No trip is real.
 """
 
 import csv
@@ -148,14 +148,14 @@ def draw_trip(generator: np.random.Generator) -> Trip:
         fare = JFK_FLAT + JFK_PEAK * is_peak(moment) + STATE
     else:
         fare = metered(miles, driving, waiting, moment)
-    if generator.random() < 0.02:  # a price agreed on beforehand
-        fare = float(np.round(max(5.0, fare * generator.lognormal(0.1, 0.5))))
+    if generator.random() < 0.04:  # a price agreed on beforehand
+        fare = float(np.round(max(5.0, fare * generator.lognormal(0.05, 0.3))))
     passengers: int | str = int(generator.choice([1, 2, 3, 4, 5, 6], p=[0.72, 0.14, 0.04, 0.02, 0.05, 0.03]))
     return Trip(
         pickup=moment,
         dropoff=moment + timedelta(seconds=round(driving + waiting)),
         passengers="" if generator.random() < 0.02 else passengers,
-        distance=0.0 if generator.random() < 0.012 else round(miles, 2),
+        distance=0.0 if generator.random() < 0.015 else round(miles, 2),
         pickup_zone=origin.name,
         dropoff_zone=goal.name,
         pickup_borough=origin.borough,

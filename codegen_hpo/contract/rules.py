@@ -8,14 +8,13 @@ nothing defines is found. Needs a source that passed the syntax gate.
 import builtins
 import symtable
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import libcst as cst
 from libcst.metadata import (
     BuiltinAssignment,
     MetadataWrapper,
     PositionProvider,
-    QualifiedNameProvider,
     QualifiedNameSource,
     Scope,
     ScopeProvider,
@@ -55,8 +54,9 @@ def rule_findings(source: str) -> list[Finding]:
     try:
         # the tree is fresh from the parser: no node is in it twice, and the copy would cost half the time
         wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
-        scopes = {scope for scope in wrapper.resolve(ScopeProvider).values() if scope}
-        visitor = _Rules(wrapper.resolve(QualifiedNameProvider))
+        scope_of = wrapper.resolve(ScopeProvider)
+        scopes = {scope for scope in scope_of.values() if scope}
+        visitor = _Rules(scope_of)
         wrapper.module.visit(visitor)
         return _placed(wrapper, [*visitor.complaints, *_name_complaints(scopes, _undefined(source))])
     except cst.ParserSyntaxError as error:
@@ -125,10 +125,10 @@ class _Rules(cst.CSTVisitor):
     `_depth` is above zero inside a function: what stands there runs only when it is called.
     """
 
-    def __init__(self, qualified: Mapping[cst.CSTNode, Any]) -> None:
+    def __init__(self, scope_of: Mapping[cst.CSTNode, Scope | None]) -> None:
         super().__init__()
         self.complaints: list[_Complaint] = []
-        self._qualified = qualified
+        self._scope_of = scope_of
         self._depth = 0
 
     def _complain(self, node: cst.CSTNode, rule: str, message: str, hint: str = "leave it out") -> None:
@@ -136,8 +136,8 @@ class _Rules(cst.CSTVisitor):
 
     def _names(self, node: cst.CSTNode, *sources: QualifiedNameSource) -> set[str]:
         """Full names that the node has from one of `sources`: {"torch.load"}."""
-        value = self._qualified.get(node, ())
-        names = value() if callable(value) else value
+        scope = self._scope_of.get(node)
+        names = scope.get_qualified_names_for(node) if scope else ()
         return {found.name for found in names if found.source in sources}
 
     def _imported(self, node: cst.CSTNode) -> set[str]:

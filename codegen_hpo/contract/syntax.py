@@ -6,21 +6,18 @@ tree of `ast`, before libcst sees the text; so are the sizes that would make its
 """
 
 import ast
-import io
-import tokenize
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from codegen_hpo.contract.text import source_lines
+from codegen_hpo.contract.tokens import MAX_TOKENS, token_findings
 from codegen_hpo.records import Finding
 
 PYTHON = (3, 11)  # the oldest version that a sandbox may run
 MAX_DEPTH = 100  # levels of nesting; a network's source has about 20
-MAX_NODES = 12_000  # a file of 64 kB, written by hand, has about as many
 MAX_NAME = 200  # characters of an identifier
-MAX_STRINGS = 50  # adjacent string literals
 MAX_USES = 250_000  # assignments times uses of one name: the scope analysis links each with each
 
 _FSTRING_LEVELS = 8  # an f-string within an f-string counts so much: rows of strings may stand at each level
@@ -39,7 +36,7 @@ def read_syntax(source: str) -> Syntax:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape or `is 0` is no fault
             tree = ast.parse(source, feature_version=PYTHON)
-            findings = _size_findings(tree) or _string_findings(source)
+            findings = _tree_findings(tree) or token_findings(source)
             if not findings:
                 # finds what the grammar does not: `return` outside a function, an argument named twice
                 compile(source, "candidate.py", "exec", dont_inherit=True)
@@ -66,7 +63,7 @@ def _refusal(error: SyntaxError, source: str) -> Finding:
     )
 
 
-def _size_findings(tree: ast.Module) -> list[Finding]:
+def _tree_findings(tree: ast.Module) -> list[Finding]:
     """Complaints about nesting, number of nodes and names, found without recursion."""
     nodes = 0
     stores: Counter[str] = Counter()
@@ -89,8 +86,8 @@ def _size_findings(tree: ast.Module) -> list[Finding]:
         stack.extend((child, depth) for child in _children(node))
     if long_name is not None:
         return [long_name]
-    if nodes > MAX_NODES:
-        message = f"the source has {nodes:,} syntax nodes, at most {MAX_NODES:,} are read"
+    if nodes > MAX_TOKENS:
+        message = f"the source has {nodes:,} syntax nodes, at most {MAX_TOKENS:,} are read"
         return [_finding("size", message, None, "write one function and the few modules it needs")]
     busy = max(stores, key=lambda name: stores[name] * loads[name], default="")
     if stores[busy] * loads[busy] > MAX_USES:
@@ -134,22 +131,6 @@ def _names(node: ast.AST) -> list[str]:
             return names
         case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
             return [name]
-    return []
-
-
-def _string_findings(source: str) -> list[Finding]:
-    """A complaint when a row of adjacent strings is long: `ast` joins them to one, libcst nests them."""
-    row = inside = 0
-    fstring_start = getattr(tokenize, "FSTRING_START", None)  # Python 3.12 and newer
-    fstring_end = getattr(tokenize, "FSTRING_END", None)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        inside += (token.type == fstring_start) - (token.type == fstring_end)
-        if inside or token.type in {tokenize.NL, tokenize.COMMENT}:
-            continue
-        row = row + 1 if token.type in {tokenize.STRING, fstring_end} else 0
-        if row > MAX_STRINGS:
-            message = f"more than {MAX_STRINGS} adjacent string literals"
-            return [_finding("nesting", message, token.start[0], "write one string")]
     return []
 
 

@@ -86,8 +86,7 @@ class Endpoint:
         if not model:
             raise ConfigError(
                 f"no model is named for {self.url}",
-                hint="give --model NAME or set CODEGEN_HPO_MODEL; "
-                "without OPENAI_API_KEY and OPENAI_BASE_URL the cookbook is used",
+                hint="give --model NAME or set CODEGEN_HPO_MODEL; --cookbook does without a model",
             )
         return replace(self, model=model)
 

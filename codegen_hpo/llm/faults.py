@@ -43,9 +43,14 @@ class WireError(Exception):
         return refusal.status == 402 or bool(_QUOTA.search(f"{refusal.code} {refusal.message}"))
 
     @property
+    def certificate(self) -> bool:
+        """Whether the server's certificate was not accepted: it will not be the next time either."""
+        return self.kind == "connection" and "CERTIFICATE_VERIFY_FAILED" in self.message
+
+    @property
     def transient(self) -> bool:
         """Whether asking again may help."""
-        if self.kind == "deadline" or self.quota:
+        if self.kind == "deadline" or self.quota or self.certificate:
             return False
         if self.refusal is None:
             return True
@@ -92,6 +97,8 @@ def _hint(fault: WireError, endpoint: Endpoint, models: str) -> str:
         return "the endpoint limits the rate of requests: resume the run later, or use another endpoint"
     if status is not None and 400 <= status < 500:
         return "the endpoint does not accept the request: codegen-hpo doctor shows what it can do"
+    if fault.certificate:
+        return "if the server's certificate is your own, name its authority's file in SSL_CERT_FILE"
     if fault.kind == "connection":
         return "is the server running, and is the base URL (--base-url or OPENAI_BASE_URL) right?"
     if fault.kind == "deadline":

@@ -99,10 +99,7 @@ def fetch_nyc_taxi(months: Sequence[str], folder: Path, opener: Opener | None = 
 def _fetch(url: str, folder: Path, opener: Opener) -> Path:
     path = folder / url.rsplit("/", 1)[-1]
     checksums = _checksums(folder)
-    if path.is_file():
-        digest = _sha256(path)
-    else:
-        digest = _download(url, path, opener)
+    digest = _sha256(path) if path.is_file() else _download(url, path, opener)
     expected = checksums.get(path.name, digest)
     if digest != expected:
         raise DataError(

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
+from sklearn.preprocessing import QuantileTransformer, RobustScaler
 
 from codegen_hpo.table.encoding import (
     DAY_S,
@@ -89,8 +89,7 @@ def fit_scaling(values: Floats) -> Scaling | None:
         return _normal_scores(values)
     lower, first, third, upper = np.quantile(values, [0.001, 0.25, 0.75, 0.999])
     if third - first >= SQUEEZED * std or _few_distinct(values):
-        scaler = StandardScaler().fit(values[:, None])
-        return Scaling(method="standard", center=float(scaler.mean_[0]), scale=float(scaler.scale_[0]))
+        return Scaling(method="standard", center=float(values.mean()), scale=std)
     if third - first >= SQUEEZED * float(np.clip(values, lower, upper).std()) > 0:
         robust = RobustScaler(unit_variance=True).fit(values[:, None])
         return Scaling(method="robust", center=float(robust.center_[0]), scale=float(robust.scale_[0]))

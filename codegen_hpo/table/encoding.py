@@ -57,14 +57,12 @@ def level_name(value: object) -> str:
 
 def levels_of(column: "pd.Series[Any]") -> Levels:
     """The column's distinct texts and the code of each row."""
-    values: Any = column
-    if not isinstance(column.dtype, np.dtype) or column.dtype.kind in "cV":
-        values = column.astype(object)
-    if values.dtype == object:
+    values: Any = column if isinstance(column.dtype, pd.StringDtype) else column.to_numpy(dtype=object)
+    if isinstance(values, np.ndarray) and pd.api.types.infer_dtype(values, skipna=True) != "string":
         # to text first: Python holds 1 == True == 1.0, and lists cannot be hashed
         values = np.array([None if _missing(value) else level_name(value) for value in values], dtype=object)
     codes, distinct = pd.factorize(values)
-    names = [level_name(value) for value in distinct]
+    names = [level_name(value) for value in np.asarray(distinct, dtype=object).tolist()]
     codes = codes.astype(np.int64)
     if "" in names:
         empty = np.array([name == "" for name in names] + [False])

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import Floats, Levels, levels_of, parse_number, read_numbers
+from codegen_hpo.table.encoding import Floats, Levels, level_name, levels_of, parse_number, read_numbers
 from codegen_hpo.table.kind import Kind
 
 FEW = 20  # whole numbers with at most this many levels …
@@ -31,24 +31,26 @@ def read_labels(column: "pd.Series[Any]", kind: Kind | None) -> Labels:
     """The labels of a target column; `kind` None infers it. Raises DataError when nothing can be learnt."""
     name = str(column.name)
     _refuse_unusable(name, column)
-    levels = levels_of(column)
-    distinct = {text for text in levels.names if text}
+    numeric = getattr(column.dtype, "kind", "O") in "iufm"
+    levels = None if numeric else levels_of(column)
+    distinct = int(column.nunique()) if levels is None else len(set(levels.names) - {""})
     if not distinct:
         raise DataError(f"target {name!r} has no values: all {len(column)} are missing")
-    if len(distinct) == 1:
+    if distinct == 1:
+        value = column.dropna().iloc[0]
         raise DataError(
-            f"target {name!r} is constant: every value is {distinct.pop()!r:.60}",
+            f"target {name!r} is constant: every value is {level_name(value)!r:.60}",
             hint="There is nothing to learn; choose another --target.",
         )
-    numbers = _numbers(column, levels)
-    inferred, reason = _infer(column, numbers, len(distinct), int(np.sum(levels.codes >= 0)))
+    numbers = read_numbers(column) if levels is None else _numbers(column, levels)
+    inferred, reason = _infer(column, numbers, distinct)
     if kind is None:
         kind = inferred
     else:
         reason = "asked for"
     if kind == "regression":
         return _values(name, column, numbers, reason)
-    return _classes(name, levels, numbers, kind, reason)
+    return _classes(name, levels or levels_of(column), numbers, kind, reason)
 
 
 def _refuse_unusable(name: str, column: "pd.Series[Any]") -> None:
@@ -68,21 +70,21 @@ def _refuse_unusable(name: str, column: "pd.Series[Any]") -> None:
 
 
 def _numbers(column: "pd.Series[Any]", levels: Levels) -> Floats | None:
-    """The target as numbers where every value reads as one, else None."""
-    if getattr(column.dtype, "kind", "O") in "iufmb":
+    """The target as numbers where every text reads as one, or where it is boolean; else None."""
+    if getattr(column.dtype, "kind", "O") == "b":
         return read_numbers(column)
     parsed = np.array([parse_number(name) if name else 0.0 for name in levels.names])
     return None if np.isnan(parsed).any() else np.append(parsed, np.nan)[levels.codes]
 
 
-def _infer(column: "pd.Series[Any]", numbers: Floats | None, distinct: int, rows: int) -> tuple[Kind, str]:
+def _infer(column: "pd.Series[Any]", numbers: Floats | None, distinct: int) -> tuple[Kind, str]:
     if distinct == 2:
         return "binary", "the target has two values"
     if numbers is None or getattr(column.dtype, "kind", "O") == "b":
         return "multiclass", f"the target is text with {distinct} values"
     known = numbers[~np.isnan(numbers)]
     whole = bool(np.all(known == np.floor(known)))
-    if whole and distinct <= FEW and distinct <= FEW_SHARE * rows:
+    if whole and distinct <= FEW and distinct <= FEW_SHARE * len(known):
         return "multiclass", f"the target holds {distinct} whole numbers only"
     return "regression", f"the target holds {distinct} different numbers"
 

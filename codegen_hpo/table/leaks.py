@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from codegen_hpo.table.encoding import (
     Floats,
     Ints,
-    level_name,
     levels_of,
     read_flags,
     read_moments,
@@ -211,13 +210,11 @@ def _shared_rows(frame: pd.DataFrame, profile: Profile, split: Split) -> list[Le
 
 
 def _hashes(column: "pd.Series[Any]") -> NDArray[np.uint64]:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-        values: Any = column.to_numpy()
-    else:
-        codes, names = levels_of(column)
-        values = np.array([*names, ""], dtype=object)[codes]
-        values = np.array([level_name(value) for value in values], dtype=object)
-    return np.asarray(pd.util.hash_array(values), dtype=np.uint64)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufmM":
+        return np.asarray(pd.util.hash_array(column.to_numpy()), dtype=np.uint64)
+    codes, names = levels_of(column)
+    texts = pd.util.hash_array(np.array([*names, ""], dtype=object))
+    return np.asarray(texts[codes], dtype=np.uint64)
 
 
 def _identifiers(profile: Profile) -> list[Leak]:

@@ -1,8 +1,8 @@
 """What each column of a table is, decided from its values, with the reason."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -94,7 +94,7 @@ def profile(
     if group_column is not None and group_column not in forced:
         forced[group_column] = "group"
     forced[target] = "target"
-    columns = [_column(name, frame[name], forced.get(name)) for name in map(str, frame.columns)]
+    columns = [_column(_Look(name, frame[name], forced.get(name))) for name in map(str, frame.columns)]
     return Profile(target=target, columns=tuple(columns))
 
 
@@ -113,71 +113,97 @@ def _forced(frame: pd.DataFrame, target: str, overrides: Overrides) -> dict[str,
     return forced
 
 
-def _column(name: str, column: "pd.Series[Any]", forced: str | None) -> Column:
-    levels = levels_of(column)
-    missing = float(np.mean(levels.codes < 0)) if len(levels.codes) else 1.0
-    distinct = len(set(levels.names) - {""})
-    verdict = _verdict(name, column, levels, distinct, forced)
+class _Look:
+    """A column under examination. Texts of its cells are made only where they are asked for."""
+
+    def __init__(self, name: str, column: "pd.Series[Any]", forced: str | None) -> None:
+        self.name, self.column, self.forced = name, column, forced
+        self.dtype_kind: str = getattr(column.dtype, "kind", "O")
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            self.dtype_kind = "O"
+
+    @cached_property
+    def levels(self) -> Levels:
+        return levels_of(self.column)
+
+    @cached_property
+    def distinct(self) -> int:
+        if self.dtype_kind in "biufmM":
+            return int(self.column.nunique())
+        return len(set(self.levels.names) - {""})
+
+    @cached_property
+    def missing_share(self) -> float:
+        if self.dtype_kind in "biufmM":
+            return float(self.column.isna().mean())
+        return float(np.mean(self.levels.codes < 0))
+
+
+def _column(look: _Look) -> Column:
+    verdict = _verdict(look)
     return Column(
-        name=name,
+        name=look.name,
         kind=verdict.kind,
         reason=verdict.reason,
-        missing_share=missing,
-        levels=distinct,
-        quantiles=_quantiles(read_numbers(column, verdict.decimal)) if verdict.kind == "numeric" else (),
-        examples=_examples(column, levels, verdict),
+        missing_share=look.missing_share,
+        levels=look.distinct,
+        quantiles=_quantiles(read_numbers(look.column, verdict.decimal)) if verdict.kind == "numeric" else (),
+        examples=_examples(look, verdict),
         layout=verdict.layout,
         decimal=verdict.decimal,
     )
 
 
-def _verdict(
-    name: str, column: "pd.Series[Any]", levels: Levels, distinct: int, forced: str | None
-) -> _Verdict:
-    if forced == "target":
-        return _Verdict(kind="target", reason="what is to be predicted")
-    if forced == "drop":
-        return _Verdict(kind="dropped", reason="dropped by the user")
-    if forced == "group":
-        return _Verdict(
-            kind="dropped", reason="tells the groups of the split apart: means nothing in a new group"
-        )
-    if distinct == 0:
-        return _Verdict(kind="constant", reason="all values are missing")
-    if forced == "datetime":
-        return _forced_datetime(name, column, levels)
-    if distinct == 1 and (forced or (levels.codes >= 0).all()):
-        return _Verdict(kind="constant", reason="one value only")
-    if forced == "categorical":
-        return _Verdict(kind="categorical", reason=f"asked for; {distinct} levels")
-    if forced == "text":
-        return _Verdict(kind="text", reason="asked for")
-    if distinct == 1:
+def _verdict(look: _Look) -> _Verdict:
+    asked = _asked(look)
+    if asked:
+        return asked
+    if look.distinct == 1:
         return _Verdict(kind="categorical", reason="one value, or missing")
-    kind = getattr(column.dtype, "kind", "O")
-    if kind == "b":
+    if look.dtype_kind == "b":
         return _Verdict(kind="boolean", reason="true and false")
-    if kind == "M":
+    if look.dtype_kind == "M":
         return _Verdict(kind="datetime", reason="dates and times", layout="ISO8601")
-    if kind in "iufm":
-        return _of_numbers(name, column, distinct)
-    return _of_texts(levels, distinct)
+    if look.dtype_kind in "iufm":
+        return _of_numbers(look)
+    return _of_texts(look.levels, look.distinct)
 
 
-def _of_numbers(name: str, column: "pd.Series[Any]", distinct: int) -> _Verdict:
+def _asked(look: _Look) -> _Verdict | None:
+    """The verdict where the values are not asked, or have nothing to say."""
+    if look.forced == "target":
+        return _Verdict(kind="target", reason="what is to be predicted")
+    if look.forced == "drop":
+        return _Verdict(kind="dropped", reason="dropped by the user")
+    if look.forced == "group":
+        return _Verdict(kind="dropped", reason="groups the split: means nothing in a new group")
+    if look.distinct == 0:
+        return _Verdict(kind="constant", reason="all values are missing")
+    if look.forced == "datetime":
+        return _forced_datetime(look)
+    if look.distinct == 1 and (look.forced or look.missing_share == 0):
+        return _Verdict(kind="constant", reason="one value only")
+    if look.forced == "categorical":
+        return _Verdict(kind="categorical", reason=f"asked for; {look.distinct} levels")
+    if look.forced == "text":
+        return _Verdict(kind="text", reason="asked for")
+    return None
+
+
+def _of_numbers(look: _Look) -> _Verdict:
     """Numeric, unless it is a row counter or a key: whole, unique, and either dense in order or named so."""
-    numbers = read_numbers(column)
+    numbers = read_numbers(look.column)
     numbers = numbers[~np.isnan(numbers)]
     if not len(numbers):
         return _Verdict(kind="constant", reason="no finite value")
     if numbers.min() == numbers.max():
         return _Verdict(kind="categorical", reason="one value, or missing")
-    if getattr(column.dtype, "kind", "O") in "iu" and len(numbers) >= 20 and distinct == len(numbers):
+    if look.dtype_kind in "iu" and len(numbers) >= 20 and look.distinct == len(numbers):
         if bool(np.all(np.diff(numbers) == 1)):
             return _Verdict(kind="identifier", reason="counts the rows")
-        if _ID_NAME.search(name):
+        if _ID_NAME.search(look.name):
             return _Verdict(kind="identifier", reason="a key by its name, and every value differs")
-    return _Verdict(kind="numeric", reason=f"numbers, {distinct} distinct")
+    return _Verdict(kind="numeric", reason=f"numbers, {look.distinct} distinct")
 
 
 def _of_texts(levels: Levels, distinct: int) -> _Verdict:
@@ -215,18 +241,18 @@ def _as_numbers(sample: list[str]) -> _Verdict | None:
     return _Verdict(kind="numeric", reason=f"texts that read as numbers{note}", decimal=mark)
 
 
-def _forced_datetime(name: str, column: "pd.Series[Any]", levels: Levels) -> _Verdict:
-    if getattr(column.dtype, "kind", "O") == "M":
+def _forced_datetime(look: _Look) -> _Verdict:
+    if look.dtype_kind == "M":
         return _Verdict(kind="datetime", reason="asked for", layout="ISO8601")
-    texts = [text for text in dict.fromkeys(levels.names) if text][:_SAMPLE]
+    texts = [text for text in dict.fromkeys(look.levels.names) if text][:_SAMPLE]
     layout = layout_of(texts, 0.5)
     if layout:
         return _Verdict(kind="datetime", reason=f"asked for; {layout.reason}", layout=layout.layout)
-    epoch = epoch_of(read_numbers(column))
+    epoch = epoch_of(read_numbers(look.column))
     if epoch:
         return _Verdict(kind="datetime", reason=f"asked for; {epoch} since 1970", layout=epoch)
     raise DataError(
-        f"--datetime: column {name!r} holds no date or time that can be read, such as {texts[0]!r:.60}",
+        f"--datetime: column {look.name!r} holds no date or time that can be read, such as {texts[0]!r:.60}",
         hint="Write it as 2024-12-31 23:59:59, or leave it out of --datetime.",
     )
 
@@ -236,17 +262,16 @@ def _quantiles(numbers: Floats) -> tuple[float, ...]:
     return tuple(float(q) for q in np.quantile(known, QUANTILES)) if len(known) else ()
 
 
-def _examples(column: "pd.Series[Any]", levels: Levels, verdict: _Verdict) -> tuple[str, ...]:
+def _examples(look: _Look, verdict: _Verdict) -> tuple[str, ...]:
     if verdict.kind == "datetime":
-        moments = read_moments(column, verdict.layout)
+        moments = read_moments(look.column, verdict.layout)
         moments = moments[~np.isnan(moments)]
         ends = [moments.min(), moments.max()] if len(moments) else []
         return tuple(str(np.datetime64(int(end * 1e6), "us").astype("datetime64[s]")) for end in ends)
     if verdict.kind == "boolean":
-        return (f"{np.nanmean(read_flags(column)):.0%} true",)
-    if verdict.kind in ("numeric", "target", "dropped"):
+        return (f"{np.nanmean(read_flags(look.column)):.0%} true",)
+    if verdict.kind not in ("categorical", "text", "identifier"):
         return ()
-    counts = Counter(
-        dict(enumerate(np.bincount(levels.codes[levels.codes >= 0], minlength=len(levels.names))))
-    )
-    return tuple(levels.names[code] for code, _ in counts.most_common(5) if levels.names[code])
+    codes, names = look.levels
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    return tuple(names[code] for code in np.argsort(-counts, kind="stable")[:5] if counts[code])

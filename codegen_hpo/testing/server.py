@@ -173,7 +173,12 @@ def _handler(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
 
         def _head(self, reply: Scripted, content_type: str, framing: Mapping[str, str]) -> None:
             self.send_response(reply.status)
-            for name, value in {"Content-Type": content_type, **framing, **reply.headers}.items():
+            for name, value in {
+                "Content-Type": content_type,
+                "Connection": "close",
+                **framing,
+                **reply.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
 

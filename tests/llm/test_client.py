@@ -22,6 +22,9 @@ def test_a_good_reply_takes_one_request_and_no_wait(bench, ask_code):
     assert (reply.call, reply.finish, reply.attempts, reply.model) == (None, "stop", 1, "scripted")
     assert (reply.usage.prompt_tokens, reply.usage.estimated) == (6, False)
     assert (len(server.requests), bench.time.slept, bench.events) == (1, [], [])
+    assert server.requests[0].headers["connection"] == "close", (
+        "the deadline's watchdog sees new connections only"
+    )
 
 
 def test_a_call_is_asked_for_by_name_and_read(bench, ask_call):
@@ -185,6 +188,8 @@ def test_the_key_is_in_no_message_event_or_repr(bench, ask_code):
     with ScriptedServer(leaks) as server, pytest.raises(EndpointError) as caught:
         bench.client(server, api_key=key).ask(ask_code)
     assert "[key]" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__, "a printed chain would show the server's own words"
     told = [caught.value, caught.value.hint, bench.events, Endpoint(base_url="x", model="m", api_key=key)]
     assert key not in repr(told)
     assert key not in str(caught.value)

@@ -135,6 +135,7 @@ def test_a_server_that_refuses_without_end_is_given_up(bench, ask_call):
     [
         (400, "max_tokens is too large: 90000. This model supports at most 4096 completion tokens"),
         (400, "This model's maximum context length is 8192 tokens, however you requested 9000 tokens"),
+        (400, "Unsupported value: 'max_tokens' may be at most 4096"),
         (400, "temperature must be between 0 and 2"),
         (400, "something else entirely is unsupported"),
         (500, "unexpected error in stream"),

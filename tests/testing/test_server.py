@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import re
+import time
 
 import pytest
 
@@ -83,7 +85,7 @@ def test_a_script_that_has_run_out_says_so():
     [
         ({"n": 1}, "Unrecognized request argument supplied: n"),
         ({"model": ""}, "model parameter"),
-        ({"messages": []}, "not be empty|not empty"),
+        ({"messages": []}, "not empty"),
         ({"messages": [{"role": "robot", "content": ""}]}, "robot"),
         ({"messages": [{"role": "user", "content": None}]}, "must be a string"),
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "a"}]}, "must answer a call"),
@@ -92,8 +94,6 @@ def test_a_script_that_has_run_out_says_so():
     ],
 )
 def test_strict_refuses_what_is_not_documented_and_keeps_the_script(change, words):
-    import re
-
     with ScriptedServer([replies.text("a")], strict=True) as server:
         status, text = post(server, ASK | change)
         assert (status, server.left) == (400, 1)
@@ -147,6 +147,8 @@ def test_leaving_the_block_ends_a_hung_reply():
     with ScriptedServer([replies.hang()]) as server:
         connection = http.client.HTTPConnection(server.base_url.split("/")[2], timeout=5)
         connection.request("POST", "/v1/chat/completions", json.dumps(ASK))
+        while not server.requests:
+            time.sleep(0.005)
     with pytest.raises(http.client.RemoteDisconnected):
         connection.getresponse()
 

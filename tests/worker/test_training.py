@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -115,7 +114,7 @@ def test_label_smoothing_changes_the_curve(bundles: dict[str, Bundle]) -> None:
 
 def test_training_stops_when_patience_ends_and_keeps_the_best_weights(bundles: dict[str, Bundle]) -> None:
     bundle = bundles["regression"]
-    result, model = fit(bundle, Settings(patience=3, max_epochs=200, batch_size=16), lr=2.0)
+    result, _ = fit(bundle, Settings(patience=3, max_epochs=200, batch_size=16), lr=2.0)
     assert result.stopped == "patience"
     assert len(result.curve) == result.best_epoch + 3
     again, _ = fit(

@@ -1,0 +1,172 @@
+"""Jobs through each back end: what a run relies on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codegen_hpo.errors import SandboxError
+from codegen_hpo.records import Job
+from codegen_hpo.sandbox.base import Sandbox, Worker
+from codegen_hpo.testing.bundles import write_sample_bundle
+from codegen_hpo.testing.sandbox_cases import sample_source
+
+SOURCE = '''
+import torch
+from torch import Tensor, nn
+from typing import Annotated
+
+
+class Net(nn.Module):
+    def __init__(self, n_numeric, cardinalities, n_outputs, width, k, quantiles):
+        super().__init__()
+        self.register_buffer("edges", quantiles[:, ::16].clone())
+        self.embeddings = nn.ModuleList(nn.Embedding(c, 3) for c in cardinalities)
+        self.layers = nn.Sequential(
+            nn.Linear(n_numeric + 3 * len(cardinalities), width), nn.SiLU(), nn.Dropout(0.1), nn.BatchNorm1d(width),
+            nn.Linear(width, k * n_outputs),
+        )
+        self.k = k
+
+    def forward(self, x_num: Tensor, x_cat: Tensor) -> Tensor:
+        parts = [embedding(x_cat[:, i]) for i, embedding in enumerate(self.embeddings)]
+        output = self.layers(torch.cat([x_num, *parts], dim=1))
+        return output.unflatten(1, (self.k, -1)) if self.k > 1 else output
+
+
+def make_model_and_optimizer(
+    n_numeric: int, cardinalities: list[int], n_outputs: int, numeric_quantiles: Tensor, *,
+    width: Annotated[int, 4, 64, "log"] = 16, k: Annotated[int, 1, 4] = 1, batch_size: Annotated[int, 16, 128] = 64,
+    max_epochs: Annotated[int, 1, 50] = 4, ema_decay: Annotated[float, 0.0, 0.99] = 0.9,
+):
+    """A network."""
+    model = Net(n_numeric, cardinalities, n_outputs, width, k, numeric_quantiles)
+    return model, torch.optim.AdamW(model.parameters(), lr=1e-2)
+'''
+ARGUMENTS = {"width": 16, "k": 2, "batch_size": 64, "max_epochs": 4, "ema_decay": 0.9}
+
+
+def test_a_training_tells_all_that_is_recorded(worker: Worker) -> None:
+    outcome = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS))
+    assert (outcome.status, outcome.error, outcome.stage) == ("ok", "", "")
+    assert outcome.outputs is not None
+    assert (outcome.outputs.shape, outcome.outputs.dtype) == ((100, 1), np.float32)
+    assert outcome.weights
+    assert [epoch.number for epoch in outcome.curve] == [1, 2, 3, 4]
+    assert 1 <= outcome.best_epoch <= 4
+    assert outcome.stopped == "epochs"
+    assert outcome.parameters == 15 + (7 * 16 + 16) + 32 + (16 * 2 + 2)
+    assert outcome.seconds > 0
+    assert outcome.peak_memory_bytes > 1 << 20
+    assert "max_epochs=4" in outcome.notes
+
+
+def test_a_training_is_repeated_to_the_bit(worker: Worker, sandbox: Sandbox, bundle: Path) -> None:
+    job = Job(kind="train", source=SOURCE, arguments=ARGUMENTS, seed=3)
+    other = sandbox.open(bundle)
+    try:
+        outcomes = [worker.run(job), worker.run(job), other.run(job)]
+    finally:
+        other.close()
+    assert len({outcome.weights for outcome in outcomes}) == 1
+    for outcome in outcomes[1:]:
+        np.testing.assert_array_equal(outcomes[0].outputs, outcome.outputs)
+    changed = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS, seed=4))
+    assert changed.weights != outcomes[0].weights
+
+
+def test_the_order_of_a_set_is_the_same_in_each_worker(
+    worker: Worker, sandbox: Sandbox, bundle: Path
+) -> None:
+    job = Job(kind="train", source=sample_source(construct="print({'a', 'b', 'c', 'd', 'e', 'f'})"))
+    other = sandbox.open(bundle)
+    try:
+        assert worker.run(job).stdout == other.run(job).stdout != ""
+    finally:
+        other.close()
+
+
+def test_kept_weights_predict_what_the_training_predicted(worker: Worker) -> None:
+    trained = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS))
+    predicted = worker.run(
+        Job(kind="predict", source=SOURCE, arguments=ARGUMENTS, weights=trained.weights, seed=99)
+    )
+    assert (predicted.status, predicted.error) == ("ok", "")
+    np.testing.assert_array_equal(predicted.outputs, trained.outputs)
+
+
+@pytest.mark.parametrize("weights", [b"", b"junk", b"\xff" * 64])
+def test_weights_that_are_none_are_an_error(worker: Worker, weights: bytes) -> None:
+    outcome = worker.run(Job(kind="predict", source=SOURCE, arguments=ARGUMENTS, weights=weights))
+    assert outcome.status == "error"
+    assert outcome.stage == "construct"
+
+
+def test_weights_of_another_width_are_an_error(worker: Worker) -> None:
+    trained = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS))
+    wider = ARGUMENTS | {"width": 32}
+    outcome = worker.run(Job(kind="predict", source=SOURCE, arguments=wider, weights=trained.weights))
+    assert outcome.status == "error"
+    assert "size mismatch" in outcome.error
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_classes_are_trained(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    worker = sandbox.open(write_sample_bundle(tmp_path / kind, kind))
+    try:
+        outcome = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS | {"max_epochs": 15}))
+    finally:
+        worker.close()
+    assert outcome.status == "ok", outcome.error
+    assert outcome.outputs is not None
+    assert outcome.outputs.shape[1] == (3 if kind == "multiclass" else 1)
+    assert outcome.curve[-1].inner_loss < 0.8 * outcome.curve[0].inner_loss
+
+
+def test_a_dry_run_checks_each_point(worker: Worker) -> None:
+    points = (ARGUMENTS, ARGUMENTS | {"width": 4}, ARGUMENTS | {"k": 1})
+    outcome = worker.run(Job(kind="dry_run", source=SOURCE, points=points))
+    assert outcome.status == "ok"
+    assert [check.arguments for check in outcome.checks] == list(points)
+    assert all(check.parameters and not check.error for check in outcome.checks)
+
+
+def test_a_dry_run_says_at_which_point_it_fails(worker: Worker) -> None:
+    source = sample_source(construct="if batch_size == 8: raise ValueError('eight')")
+    points = ({"batch_size": 4}, {"batch_size": 8}, {"batch_size": 16})
+    outcome = worker.run(Job(kind="dry_run", source=source, points=points))
+    assert [check.rule for check in outcome.checks] == ["", "exception", ""]
+    assert "eight" in outcome.checks[1].error
+    assert outcome.checks[1].line is not None
+
+
+def test_a_dry_run_that_hangs_names_the_point(worker: Worker) -> None:
+    source = sample_source(construct="while batch_size == 8: pass")
+    points = ({"batch_size": 4}, {"batch_size": 8})
+    outcome = worker.run(Job(kind="dry_run", source=source, points=points, timeout_s=2.0))
+    assert outcome.status == "timeout"
+    assert [(check.arguments["batch_size"], check.rule) for check in outcome.checks] == [(4, ""), (8, "time")]
+
+
+def test_the_clock_of_a_job_stops_its_training(worker: Worker) -> None:
+    source = sample_source(forward="import time; time.sleep(0.02); return self.layer(x_num)")
+    outcome = worker.run(Job(kind="train", source=source, arguments={"max_epochs": 10**6}, train_s=0.5))
+    assert (outcome.status, outcome.stopped) == ("ok", "time")
+    assert outcome.seconds < 5
+
+
+def test_a_closed_worker_says_so(sandbox: Sandbox, bundle: Path) -> None:
+    worker = sandbox.open(bundle)
+    worker.close()
+    worker.close()
+    with pytest.raises(SandboxError, match="closed"):
+        worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS))
+
+
+def test_a_bundle_that_is_none_is_a_fault_of_the_host(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"bundle .* cannot be read"):
+        sandbox.open(tmp_path)
+    write_sample_bundle(tmp_path)
+    (tmp_path / "train_num.npy").write_bytes(b"not an array")
+    with pytest.raises(SandboxError, match="did not start"):
+        sandbox.open(tmp_path)
