@@ -80,12 +80,11 @@ def fit_scaling(values: Floats) -> Scaling | None:
     """The scaling of known values, or None when they do not vary."""
     if not len(values):
         return None
-    with np.errstate(over="ignore"):  # a column near the largest float: its variance is not finite
-        std = float(values.std())
+    std = float(values.std())
     low, high = float(values.min()), float(values.max())
     if low == high:
         return None
-    if not np.isfinite(std) or std == 0.0:
+    if std == 0.0:  # the values differ by less than a square can tell
         return _normal_scores(values)
     lower, first, third, upper = np.quantile(values, [0.001, 0.25, 0.75, 0.999])
     if third - first >= SQUEEZED * std or _few_distinct(values):

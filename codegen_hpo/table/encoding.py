@@ -24,6 +24,7 @@ TRUE_WORDS = frozenset(("true", "t", "yes", "y", "on", "1"))
 FALSE_WORDS = frozenset(("false", "f", "no", "n", "off", "0"))
 TOKEN = re.compile(r"\b\w\w+\b")  # as scikit-learn's TfidfVectorizer cuts words
 DAY_S = 86_400.0
+LARGEST = 1e100  # numbers are cut to it, so that the square of one is still a number
 
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
@@ -52,7 +53,7 @@ def level_name(value: object) -> str:
         return str(int(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
-    return str(value).strip()
+    return str(value).strip().encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
 
 
 def levels_of(column: "pd.Series[Any]") -> Levels:
@@ -80,7 +81,7 @@ def parse_number(text: str, decimal: str = ".") -> float:
     if not _PLAIN.fullmatch(text):
         return math.nan
     number = float(text)
-    return number if math.isfinite(number) else math.nan
+    return max(-LARGEST, min(LARGEST, number)) if math.isfinite(number) else math.nan
 
 
 def read_numbers(column: "pd.Series[Any]", decimal: str = ".") -> Floats:
@@ -92,7 +93,7 @@ def read_numbers(column: "pd.Series[Any]", decimal: str = ".") -> Floats:
     if kind in "biuf":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
         numbers[~np.isfinite(numbers)] = np.nan
-        return numbers
+        return np.clip(numbers, -LARGEST, LARGEST)
     codes, names = levels_of(column)
     return _spread(codes, np.array([parse_number(name, decimal) for name in names], dtype=np.float64))
 

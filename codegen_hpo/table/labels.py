@@ -8,7 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import Floats, Levels, level_name, levels_of, parse_number, read_numbers
+from codegen_hpo.table.encoding import (
+    LARGEST,
+    Floats,
+    Levels,
+    level_name,
+    levels_of,
+    parse_number,
+    read_numbers,
+)
 from codegen_hpo.table.kind import Kind
 
 FEW = 20  # whole numbers with at most this many levels …
@@ -61,10 +69,10 @@ def _refuse_unusable(name: str, column: "pd.Series[Any]") -> None:
             hint="Make it a number, such as days from a reference date.",
         )
     if dtype_kind == "f":
-        infinite = int(np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan)).sum())
+        infinite = int((np.abs(column.to_numpy(dtype=np.float64, na_value=np.nan)) >= LARGEST).sum())
         if infinite:
             raise DataError(
-                f"target {name!r} is infinite in {infinite} of {len(column)} rows",
+                f"target {name!r} is infinite, or beyond {LARGEST:g}, in {infinite} of {len(column)} rows",
                 hint="Remove these rows, or replace the values.",
             )
 

@@ -177,8 +177,7 @@ def _tree(single: _Single, wanted: Floats, fit: NDArray[np.bool_], rest: NDArray
     from sklearn.tree import DecisionTreeRegressor
 
     assert single.values is not None
-    values = single.values.astype(np.float32)[:, None]
-    values = np.nan_to_num(values)  # beyond float32
+    values = np.clip(single.values, -3e38, 3e38).astype(np.float32)[:, None]
     tree = DecisionTreeRegressor(max_depth=7, min_samples_leaf=3, random_state=0).fit(
         values[fit], wanted[fit]
     )

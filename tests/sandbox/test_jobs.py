@@ -23,8 +23,8 @@ class Net(nn.Module):
         self.register_buffer("edges", quantiles[:, ::16].clone())
         self.embeddings = nn.ModuleList(nn.Embedding(c, 3) for c in cardinalities)
         self.layers = nn.Sequential(
-            nn.Linear(n_numeric + 3 * len(cardinalities), width), nn.SiLU(), nn.Dropout(0.1), nn.BatchNorm1d(width),
-            nn.Linear(width, k * n_outputs),
+            nn.Linear(n_numeric + 3 * len(cardinalities), width), nn.SiLU(), nn.Dropout(0.1),
+            nn.BatchNorm1d(width), nn.Linear(width, k * n_outputs),
         )
         self.k = k
 
@@ -36,8 +36,9 @@ class Net(nn.Module):
 
 def make_model_and_optimizer(
     n_numeric: int, cardinalities: list[int], n_outputs: int, numeric_quantiles: Tensor, *,
-    width: Annotated[int, 4, 64, "log"] = 16, k: Annotated[int, 1, 4] = 1, batch_size: Annotated[int, 16, 128] = 64,
-    max_epochs: Annotated[int, 1, 50] = 4, ema_decay: Annotated[float, 0.0, 0.99] = 0.9,
+    width: Annotated[int, 4, 64, "log"] = 16, k: Annotated[int, 1, 4] = 1,
+    batch_size: Annotated[int, 16, 128] = 64, max_epochs: Annotated[int, 1, 50] = 4,
+    ema_decay: Annotated[float, 0.0, 0.99] = 0.9,
 ):
     """A network."""
     model = Net(n_numeric, cardinalities, n_outputs, width, k, numeric_quantiles)
@@ -75,9 +76,7 @@ def test_a_training_is_repeated_to_the_bit(worker: Worker, sandbox: Sandbox, bun
     assert changed.weights != outcomes[0].weights
 
 
-def test_the_order_of_a_set_is_the_same_in_each_worker(
-    worker: Worker, sandbox: Sandbox, bundle: Path
-) -> None:
+def test_a_set_has_the_same_order_in_each_worker(worker: Worker, sandbox: Sandbox, bundle: Path) -> None:
     job = Job(kind="train", source=sample_source(construct="print({'a', 'b', 'c', 'd', 'e', 'f'})"))
     other = sandbox.open(bundle)
     try:

@@ -1,0 +1,41 @@
+"""What every test may rely on: no model, key or folder of the user's leaks in, and real tables are found or skipped."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CODEGEN_HPO_MODEL", "CODEGEN_HPO_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture(scope="session")
+def real_table():  # type: ignore[no-untyped-def]
+    """Gives the path of a real table beside the checkout, or skips."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.is_file():
+            pytest.skip(f"no {path}")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def small_table() -> pd.DataFrame:
+    """200 rows: a target that is nearly linear in two numbers and shifted by a category."""
+    generator = np.random.default_rng(7)
+    x, z = generator.normal(size=(2, 200))
+    shape = generator.choice(["round", "square", "flat"], size=200)
+    shift = pd.Series(shape).map({"round": 0.0, "square": 3.0, "flat": -2.0}).to_numpy()
+    y = 10 + 2 * x - z + shift + generator.normal(scale=0.1, size=200)
+    return pd.DataFrame({"x": x, "z": z, "shape": shape, "y": y})
