@@ -80,5 +80,5 @@ def _image_id(client: docker.DockerClient, name: str) -> str | None:
 
 
 def _context_files(folder: Path) -> list[Path]:
-    files = [file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    return sorted(files)
+    # by name, not all there is: caches of tools would give the image a new name each time
+    return [folder / "Dockerfile", *sorted((folder / "worker").glob("*.py"))]

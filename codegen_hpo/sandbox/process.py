@@ -45,8 +45,8 @@ def worker_environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",  # else numpy has two threads at the fork
         "OMP_NUM_THREADS": "1",
-        # threads that wait by spinning starve each other where cores are shared: two threads on two busy cores
-        # took 21.5 s for ten epochs, 2.3 s without spinning
+        # threads that wait by spinning starve each other where cores are shared: two threads on two busy
+        # cores took 21.5 s for ten epochs, 2.3 s without spinning
         "OMP_WAIT_POLICY": "passive",
         "GOMP_SPINCOUNT": "0",
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # counting devices must not initialise CUDA in the parent

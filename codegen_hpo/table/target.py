@@ -79,16 +79,20 @@ def fit_codec(kind: str, y: NDArray[Any]) -> TargetCodec:
     if kind != "regression":
         return TargetCodec(kind=kind)
     positive = bool(y.min() > 0)
-    sizes = np.abs(y[y != 0])
+    log = _fit("log", 1.0, y) if positive else _fit("signed_log1p", _usual_size(y), y)
     transforms = {
         "none": _fit("identity", 1.0, y),
-        "log": _fit("log", 1.0, y)
-        if positive
-        else _fit("signed_log1p", float(np.median(sizes)) if len(sizes) else 1.0, y),
+        "log": log,
         "sqrt": _fit("signed_sqrt", 1.0, y),
     }
     default = "log" if positive and _log_helps(y) else "none"
     return TargetCodec(kind=kind, default=default, transforms=transforms)
+
+
+def _usual_size(y: Floats) -> float:
+    """The median of what is not zero, but at least a billionth of the largest: y / size stays finite."""
+    sizes = np.abs(y[y != 0])
+    return max(float(np.median(sizes)), float(sizes.max()) * 1e-9) if len(sizes) else 1.0
 
 
 def _log_helps(y: Floats) -> bool:

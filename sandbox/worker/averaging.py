@@ -16,7 +16,7 @@ class Average:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self._decay = decay
         self._step = 0
-        self._live = [p for p in model.parameters() if p.is_floating_point()] if decay else []
+        self._live: list[Tensor] = [p for p in model.parameters() if p.is_floating_point()] if decay else []
         self._mean = [p.detach().clone() for p in self._live]
         self._spare = [torch.empty_like(p) for p in self._mean]
 

@@ -3,7 +3,7 @@
 import json
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -69,8 +69,9 @@ class Bundle:
 
 
 def _map(file: Path) -> np.ndarray[Any, Any]:
-    array = np.load(file, mmap_mode="r", allow_pickle=False) if _has_elements(file) else None
-    return np.load(file, allow_pickle=False) if array is None else array
+    mode: Literal["r"] | None = "r" if _has_elements(file) else None
+    array: np.ndarray[Any, Any] = np.load(file, mmap_mode=mode, allow_pickle=False)
+    return array
 
 
 def _has_elements(file: Path) -> bool:

@@ -11,6 +11,11 @@ from target import Transform
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+_POINTWISE: dict[str, Callable[..., Tensor]] = {
+    "mse": F.mse_loss,
+    "mae": F.l1_loss,
+    "huber": F.huber_loss,
+}
 
 
 def members(output: object, rows: int, n_outputs: int) -> Tensor:
@@ -34,7 +39,7 @@ def training_loss(kind: str, settings: Settings) -> Loss:
     """The mean loss over rows and members of (rows, k, n_outputs) outputs and (rows,) targets."""
     smoothing = settings.label_smoothing
     if kind == "regression":
-        pointwise: Loss = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}[settings.loss]
+        pointwise = _POINTWISE[settings.loss]
         return lambda output, y: pointwise(output[..., 0], _each_member(y, output))
     if kind == "binary":
         return lambda output, y: F.binary_cross_entropy_with_logits(

@@ -136,7 +136,7 @@ class Trainer:
             self._built.optimizer.zero_grad(set_to_none=True)
             output = members(self._built.model(batch.num, batch.cat), len(batch.num), self._n_outputs)
             loss = self._loss(output, batch.y)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             if self._settings.gradient_clip:
                 torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.gradient_clip)
             return loss
@@ -161,7 +161,7 @@ def _stepper(optimizer: torch.optim.Optimizer) -> Callable[[Callable[[], Tensor]
     """How to take one step: optimisers that evaluate the loss several times, as LBFGS, want a closure."""
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
-        return lambda evaluate: torch.as_tensor(optimizer.step(evaluate))
+        return lambda evaluate: torch.as_tensor(optimizer.step(evaluate))  # type: ignore[arg-type]
 
     def step(evaluate: Callable[[], Tensor]) -> Tensor:
         loss = evaluate()

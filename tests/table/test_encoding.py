@@ -33,7 +33,9 @@ ROWS = 300
 def frame() -> pd.DataFrame:
     generator = np.random.default_rng(0)
     start = pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 10**8, ROWS), unit="s")
-    words = np.array("red green blue old new fast slow taxi ride price good bad".split())
+    words = np.array(
+        ["red", "green", "blue", "old", "new", "fast", "slow", "taxi", "ride", "price", "good", "bad"]
+    )
     return pd.DataFrame(
         {
             "amount": np.where(generator.random(ROWS) < 0.1, np.nan, generator.normal(5, 2, ROWS)),

@@ -1,0 +1,1 @@
+"""Proposes calls of a function over its space; sees neither code nor data."""
