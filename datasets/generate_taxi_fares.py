@@ -143,19 +143,19 @@ def draw_trip(generator: np.random.Generator) -> Trip:
         (FREE_FLOW_MPH - (FREE_FLOW_MPH - JAM_MPH) * crowd) * highway * float(generator.lognormal(0.0, 0.25))
     )
     driving = miles / mph * 3600
-    waiting = float(generator.exponential(60.0 + 30.0 * miles * crowd))
+    waiting = float(generator.exponential(80.0 + 45.0 * miles * crowd))
     if is_flat(origin, goal) and generator.random() < 0.96:
         fare = JFK_FLAT + JFK_PEAK * is_peak(moment) + STATE
     else:
         fare = metered(miles, driving, waiting, moment)
-    if generator.random() < 0.04:  # a price agreed on beforehand
-        fare = float(np.round(max(5.0, fare * generator.lognormal(0.05, 0.3))))
+    if generator.random() < 0.05:  # a price agreed on beforehand
+        fare = float(np.round(max(5.0, fare * generator.lognormal(0.05, 0.35))))
     passengers: int | str = int(generator.choice([1, 2, 3, 4, 5, 6], p=[0.72, 0.14, 0.04, 0.02, 0.05, 0.03]))
     return Trip(
         pickup=moment,
         dropoff=moment + timedelta(seconds=round(driving + waiting)),
         passengers="" if generator.random() < 0.02 else passengers,
-        distance=0.0 if generator.random() < 0.015 else round(miles, 2),
+        distance=0.0 if generator.random() < 0.02 else round(miles, 2),
         pickup_zone=origin.name,
         dropoff_zone=goal.name,
         pickup_borough=origin.borough,

@@ -106,7 +106,7 @@ def _number(part: ast.expr, kind: str, end: str) -> int | float:
 
 
 def _finite(value: int | float, kind: str, what: str) -> int | float:
-    if not math.isfinite(value) or (isinstance(value, int) and abs(value) > MAX_NUMBER):
+    if (isinstance(value, int) and abs(value) > MAX_NUMBER) or not math.isfinite(value):
         raise _UnreadableError(f"{what} is {value!s:.30}", "write a number of ordinary size")
     if kind == "int" and value != int(value):
         raise _UnreadableError(f"{what} is {value:g}, but its type is int", "write a whole number")

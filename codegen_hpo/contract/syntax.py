@@ -18,6 +18,7 @@ from codegen_hpo.records import Finding
 PYTHON = (3, 11)  # the oldest version that a sandbox may run
 MAX_DEPTH = 100  # levels of nesting; a network's source has about 20
 MAX_NAME = 200  # characters of an identifier
+MAX_BITS = 1000  # of an integer: it fits a float, and Python writes it out without complaint
 MAX_USES = 250_000  # assignments times uses of one name: the scope analysis links each with each
 
 _FSTRING_LEVELS = 8  # an f-string within an f-string counts so much: rows of strings may stand at each level
@@ -78,6 +79,13 @@ def _tree_findings(tree: ast.Module) -> list[Finding]:
             hint = "split the expression into statements, or use a loop or a list"
             return [_finding("nesting", message, getattr(node, "lineno", None), hint)]
         nodes += 1
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, int)
+            and node.value.bit_length() > MAX_BITS
+        ):
+            message = f"a number of {node.value.bit_length():,} bits, at most {MAX_BITS:,} are read"
+            return [_finding("size", message, node.lineno, "write a number of ordinary size")]
         for name in _names(node):
             if len(name) > MAX_NAME and long_name is None:
                 message = f"a name of {len(name)} characters, at most {MAX_NAME} are read: {name:.40}…"

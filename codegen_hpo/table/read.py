@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from codegen_hpo.table.encoding import level_name, levels_of
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 60
+_LEADING_ZERO = re.compile(r"\s*0[0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +143,15 @@ def _parse(data: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
 
 
 def _leading_zeros(data: bytes, frame: pd.DataFrame, name: str, options: dict[str, Any]) -> list[int]:
-    """Numbers of the columns of whole numbers that were written like 00501: codes, not quantities."""
-    whole = [i for i, dtype in enumerate(frame.dtypes) if getattr(dtype, "kind", "O") in "iu"]
-    if not whole:
+    """Positions of the columns of numbers with one that was written like 00501: codes, not quantities."""
+    numeric = [i for i, dtype in enumerate(frame.dtypes) if getattr(dtype, "kind", "O") in "iuf"]
+    if not numeric:
         return []
-    rows = max(100, min(5_000, 1_000_000 // len(whole)))
-    sample = _parse(data, name, options | {"dtype": str, "usecols": whole, "nrows": rows})
-    written = [sample.iloc[:, n].dropna().astype(object) for n in range(len(whole))]
-    zero = [any(t.strip()[:1] == "0" and t.strip() != "0" for t in texts) for texts in written]
-    return [i for i, has_zero in zip(whole, zero, strict=True) if has_zero]
+    rows = max(100, min(5_000, 1_000_000 // len(numeric)))
+    sample = _parse(data, name, options | {"dtype": str, "usecols": numeric, "nrows": rows})
+    written = [sample.iloc[:, n].dropna().astype(object) for n in range(len(numeric))]
+    zero = [any(_LEADING_ZERO.match(text) for text in texts) for texts in written]
+    return [i for i, has_zero in zip(numeric, zero, strict=True) if has_zero]
 
 
 def _encoding(data: bytes, name: str) -> str:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
@@ -91,3 +92,10 @@ def test_many_classes_are_summarised(make_task: MakeTask) -> None:
     assert "and 30 more" in card
     assert '"k19" 2 %' in card
     assert '"k20"' not in card
+
+
+def test_a_resumed_run_reads_the_same_card(make_task: MakeTask) -> None:
+    for task in (make_task(), multiclass(make_task)):
+        restored = Task.from_json(json.loads(json.dumps(task.to_json())))
+        for private in (False, True):
+            assert task_card(restored, private=private) == task_card(task, private=private)

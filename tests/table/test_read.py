@@ -32,11 +32,11 @@ def test_commas_within_quotes_do_not_hide_a_semicolon(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom", "latin-1"])
 def test_the_encoding_is_found(tmp_path: Path, encoding: str) -> None:
-    text = TEXT * 1 if encoding != "latin-1" else TEXT + "Müller,3.5,3\nJürgen,4.5,4\nBjörn,5.5,5\n" * 20
+    text = TEXT + "Müller,3.5,3\nJürgen,4.5,4\nBjörn,5.5,5\n" * 20
     data = b"\xff\xfe" + text.encode("utf-16-le") if encoding == "utf-16-le-bom" else text.encode(encoding)
     frame = read_table(_write(tmp_path / "t.csv", data)).frame
     assert list(frame) == ["name", "größe", "n"]
-    assert frame["name"].iloc[0] == "Åsa"
+    assert frame["name"].iloc[2:5].tolist() == ["Müller", "Jürgen", "Björn"]
 
 
 def test_gzip_and_parquet_are_read(tmp_path: Path) -> None:

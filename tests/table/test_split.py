@@ -1,5 +1,7 @@
 """How rows are cut into parts."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,7 +63,7 @@ def test_time_goes_from_training_to_test_and_equal_moments_stay_together() -> No
     split = time_split(moments, column="day", seed=0)
     _part_of(split, 500)
     ends = [(moments[getattr(split, n)].min(), moments[getattr(split, n)].max()) for n in PARTS]
-    assert all(before[1] < after[0] for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(ends))
 
 
 def test_rows_without_a_moment_are_trained_on() -> None:

@@ -1,0 +1,70 @@
+"""Run directories: append-only, whole files, one writer."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.store.folder import RunFolder, list_runs
+
+NOW = datetime(2026, 3, 14, 9, 15, 2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path, "Fare (USD)/../x", NOW)
+
+
+def test_a_run_is_named_by_time_and_target_and_stays_below_its_root(folder: RunFolder, tmp_path: Path) -> None:
+    assert folder.path.parent == tmp_path
+    assert folder.name.startswith("20260314-091502-fare-usd-x-")
+
+
+def test_events_come_back_as_they_were_recorded(folder: RunFolder) -> None:
+    with folder.writing():
+        folder.record("trial", "c01/1", {"score": 1.5}, 0.25)
+        folder.record("note", "", {"text": 'a "quoted"\nline\u2028'}, 0.5)
+    again = RunFolder.open(folder.path)
+    assert again.events == folder.events
+    found = again.find("trial", "c01/1")
+    assert found is not None
+    assert found.data == {"score": 1.5}
+    assert again.find("trial", "c01/2") is None
+
+
+def test_nan_is_refused_rather_than_written(folder: RunFolder) -> None:
+    with folder.writing(), pytest.raises(ValueError, match="JSON"):
+        folder.record("trial", "c01/1", {"score": float("nan")}, 0.0)
+    assert (folder.path / "events.jsonl").read_bytes() == b""
+
+
+def test_a_torn_line_is_not_read_and_is_cut_before_the_next_write(folder: RunFolder) -> None:
+    with folder.writing():
+        folder.record("a", "", {}, 0.0)
+    with (folder.path / "events.jsonl").open("ab") as file:
+        file.write(b'{"n": 2, "kind": "tr')
+    again = RunFolder.open(folder.path)
+    assert [event.kind for event in again.events] == ["a"]
+    with again.writing():
+        again.record("b", "", {}, 0.0)
+    assert [event.kind for event in RunFolder.open(folder.path).events] == ["a", "b"]
+
+
+def test_a_damaged_line_is_named(folder: RunFolder) -> None:
+    (folder.path / "events.jsonl").write_bytes(b"not json\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        RunFolder.open(folder.path)
+
+
+def test_a_folder_that_is_no_run_is_refused_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a run directory") as caught:
+        RunFolder.open(tmp_path)
+    assert "codegen-hpo runs" in caught.value.hint
+
+
+def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
+    later = RunFolder.create(tmp_path, "b", datetime(2026, 5, 1))
+    earlier = RunFolder.create(tmp_path, "a", datetime(2026, 4, 1))
+    (tmp_path / "no-run").mkdir()
+    assert list_runs(tmp_path) == [earlier.path, later.path]
