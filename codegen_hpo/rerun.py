@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
-from codegen_hpo import __version__
 from codegen_hpo.engine.prepare import bundle_hash
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner, worker_versions
@@ -87,8 +87,8 @@ def rerun(
         ("metric", trial.score, score),
         ("curve", _losses(trial.outcome), _losses(outcome)),
         ("data", folder.of_kind("prepared")[0].data["bundle_hash"], bundle_hash(folder.path / "bundle")),
-        ("codegen-hpo", history.versions["codegen-hpo"], __version__),
-        *((name, version, now.get(name)) for name, version in recorded["worker"].items()),
+        ("codegen-hpo", history.versions["codegen-hpo"], version("codegen-hpo")),
+        *((name, known, now.get(name)) for name, known in recorded["worker"].items()),
     ]
     return Rerun(
         trial=trial.name,

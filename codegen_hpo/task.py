@@ -222,7 +222,9 @@ class Task:
         ]
         split = data["split"]
         parts: dict[str, Any] = {name: np.arange(count) for name, count in split["rows"].items()}
-        summary: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data["summary"].items()}
+        summary: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data["summary"].items()
+        }
         known = ("name", "sha256", "test_sha256", "target", "kind", "kind_reason", "about", "seed")
         return cls(
             frame=pd.DataFrame(index=range(data["rows"])),

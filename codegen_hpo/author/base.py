@@ -19,6 +19,7 @@ class Brief:
     scores: tuple[float | None, ...] = ()  # the best validation score of each of `existing`, where known
     previous: str | None = None  # the latest attempt's source, when it is to be mended
     findings: tuple[Finding, ...] = ()  # what was wrong with it
+    frame: str = ""  # the findings as text, each beside the lines it speaks of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from codegen_hpo.author.base import Brief, Draft
 from codegen_hpo.author.card import task_card
 from codegen_hpo.author.extract import draft_from_reply
-from codegen_hpo.contract import code_frame
 from codegen_hpo.llm.messages import Ask, Message, Request
 from codegen_hpo.llm.prompts import render
 
@@ -35,7 +34,7 @@ class LLMAuthor:
             "budget": brief.budget,
             "number": brief.number,
             "existing": _existing(brief),
-            "findings": code_frame(brief.previous or "", brief.findings),
+            "findings": brief.frame,
         }
         text = render("repair" if mending else "author", previous=brief.previous, **values)
         messages = (Message("system", render("role")), Message("user", text))

@@ -6,7 +6,6 @@ tree of `ast`, before libcst sees the text; so are the sizes that would make its
 """
 
 import ast
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -34,13 +33,11 @@ class Syntax(NamedTuple):
 def read_syntax(source: str) -> Syntax:
     """The tree of a source that passed the text gate. The source is compiled, never run."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape or `is 0` is no fault
-            tree = ast.parse(source, feature_version=PYTHON)
-            findings = _tree_findings(tree) or token_findings(source)
-            if not findings:
-                # finds what the grammar does not: `return` outside a function, an argument named twice
-                compile(source, "candidate.py", "exec", dont_inherit=True)
+        tree = ast.parse(source, feature_version=PYTHON)
+        findings = _tree_findings(tree) or token_findings(source)
+        if not findings:
+            # finds what the grammar does not: `return` outside a function, an argument named twice
+            compile(source, "candidate.py", "exec", dont_inherit=True)
     except SyntaxError as error:
         return Syntax(None, [_refusal(error, source)])
     except (MemoryError, RecursionError):

@@ -5,7 +5,7 @@ from codegen_hpo.llm.ledger import Caps, Ledger
 from codegen_hpo.records import Trial
 
 
-class Spent(Exception):
+class Spent(Exception):  # noqa: N818 - an end, not a fault
     """A limit of the budget is reached; its text says which. Ends the search, not the run."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codegen_hpo.author.base import Author, Brief, Draft
-from codegen_hpo.contract import dry_run_findings, read_candidate
+from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate
 from codegen_hpo.engine.correspondence import Correspondence
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Spent, check_budget
@@ -124,6 +124,8 @@ class Search:
             existing=tuple(self.candidates),
             previous=previous,
             findings=findings,
+            frame=code_frame(previous or "", findings) if findings else "",
+            scores=tuple(self._best_score(candidate) for candidate in self.candidates),
         )
         return self.author.write(brief)
 
@@ -247,6 +249,10 @@ class Search:
 
     def _trials_of(self, candidate: Candidate) -> list[Trial]:
         return [trial for trial in self.trials if trial.candidate == candidate.name]
+
+    def _best_score(self, candidate: Candidate) -> float | None:
+        scored = [trial for trial in self._trials_of(candidate) if trial.loss is not None]
+        return min(scored, key=lambda trial: trial.loss or 0.0).score if scored else None
 
     def _key(self, candidate: Candidate) -> str:
         return f"{candidate.name}/{len(self._trials_of(candidate)) + 1}"

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from codegen_hpo import __version__
 from codegen_hpo.bundle import write_bundle, write_features
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.scoring.baselines import baselines
@@ -15,7 +14,7 @@ from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.table.encoder import fit_encoding
 from codegen_hpo.task import Task
 
-_LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "optuna", "openai")
+_LIBRARIES = ("codegen-hpo", "torch", "numpy", "pandas", "scikit-learn", "optuna", "openai")
 
 
 def prepare(task: Task, seed: int, journal: Journal) -> None:
@@ -57,5 +56,4 @@ def bundle_hash(folder: Path) -> str:
 
 def _versions() -> dict[str, str]:
     """Of what shapes a run's data and proposals on the host."""
-    libraries = {name: version(name) for name in _LIBRARIES}
-    return {"codegen-hpo": __version__, "python": platform.python_version(), **libraries}
+    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}

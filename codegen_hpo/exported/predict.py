@@ -47,6 +47,10 @@ def read_weights(path):
     return weights
 
 
+def read_encoding():
+    return Encoding.from_json(json.loads((HERE / "encoding.json").read_text(encoding="utf-8")))
+
+
 def load_model(run):
     """The trained module, in eval mode."""
     facts = run["facts"] | {"numeric_quantiles": torch.tensor(run["facts"]["numeric_quantiles"])}
@@ -63,8 +67,7 @@ def load_model(run):
 def predict(frame):
     """(rows,) values, or (rows, n_classes) probabilities, for a DataFrame with the columns of the training table."""
     run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
-    encoding = Encoding.from_json(json.loads((HERE / "encoding.json").read_text(encoding="utf-8")))
-    encoded = encoding.transform(frame)
+    encoded = read_encoding().transform(frame)
     x_num, x_cat = torch.from_numpy(encoded.x_num), torch.from_numpy(encoded.x_cat)
     model, outputs = load_model(run), []
     with torch.no_grad():
@@ -84,7 +87,12 @@ def main():
     options = parser.parse_args()
     run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
     parquet = options.data.endswith((".parquet", ".pq"))
-    frame = pd.read_parquet(options.data) if parquet else pd.read_csv(options.data, sep=None, engine="python")
+    if parquet:
+        frame = pd.read_parquet(options.data)
+    else:
+        # columns that were text in training stay text: "007" is no 7
+        texts = dict.fromkeys(read_encoding().text_sources, str)
+        frame = pd.read_csv(options.data, sep=None, engine="python", dtype=texts)
     predictions, classes = predict(frame), run["classes"]
     if not classes:
         table = pd.DataFrame({run["target"]: predictions})

@@ -28,6 +28,16 @@ _TIMEOUT_S = 60
 _INSTALL = "install Docker (https://docs.docker.com/engine/install), start it, and let this user use it"
 
 
+def connect() -> docker.DockerClient:
+    """A client of the engine that the environment names. Raises SandboxError if it does not answer."""
+    try:
+        client = docker.from_env(timeout=_TIMEOUT_S)
+        client.ping()
+    except (DockerException, requests.RequestException) as error:
+        raise SandboxError(f"the Docker engine does not answer: {error}", hint=_INSTALL) from error
+    return client
+
+
 class DockerSandbox:
     """Runs each worker in a container of its own.
 
@@ -39,12 +49,8 @@ class DockerSandbox:
 
     def __init__(self, limits: Limits | None = None, *, device: str = "cpu", base: str | None = None) -> None:
         self._limits, self._device, self._base = limits or Limits(), device, base
-        try:
-            self._client = docker.from_env(timeout=_TIMEOUT_S)
-            self._client.ping()
-            sweep_orphans(self._client)
-        except (DockerException, requests.RequestException) as error:
-            raise SandboxError(f"the Docker engine does not answer: {error}", hint=_INSTALL) from error
+        self._client = connect()
+        sweep_orphans(self._client)
         self._image: str | None = None
 
     def open(self, bundle: Path) -> WarmWorker:

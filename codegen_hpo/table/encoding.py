@@ -93,7 +93,7 @@ def read_numbers(column: "pd.Series[Any]", decimal: str = ".") -> Floats:
     if kind in "biuf":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
         numbers[~np.isfinite(numbers)] = np.nan
-        return np.clip(numbers, -LARGEST, LARGEST)
+        return np.asarray(np.clip(numbers, -LARGEST, LARGEST), dtype=np.float64)
     codes, names = levels_of(column)
     return _spread(codes, np.array([parse_number(name, decimal) for name in names], dtype=np.float64))
 

@@ -75,7 +75,10 @@ def _telling_columns(frame: pd.DataFrame, labels: Labels, profile: Profile, spli
     for single in singles:
         strength = rule.strength(y, _out_of_fold(single, wanted))
         if strength >= rule.threshold:
-            message = f"{single.name!r} alone tells the target: {rule.name} {strength:.3f} on unseen rows"
+            message = (
+                f"{single.name!r} alone tells the target: {rule.name} {strength:.3f} on unseen rows; "
+                "drop it if it is not known before the target is"
+            )
             leaks.append(Leak(column=single.name, message=message, strength=strength))
     return sorted(leaks, key=lambda leak: -leak.strength)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 from codegen_hpo.records import Call, Trial
 
 
-class NoProposal(Exception):
+class NoProposal(Exception):  # noqa: N818 - an answer, not a fault
     """The tuner has nothing more to propose; its text says why. The engine ends this candidate's tuning."""
 
 

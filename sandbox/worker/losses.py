@@ -54,19 +54,6 @@ def _each_member(y: Tensor, output: Tensor) -> Tensor:
     return y.unsqueeze(1).expand(-1, output.shape[1])
 
 
-def average(output: Tensor, kind: str) -> Tensor:
-    """(rows, k, n_outputs) → (rows, n_outputs): means of values, or of probabilities written as logits."""
-    k = output.shape[1]
-    if k == 1:
-        return output[:, 0]
-    if kind == "regression":
-        return output.mean(dim=1)
-    if kind == "binary":
-        positive, negative = F.logsigmoid(output), F.logsigmoid(-output)
-        return torch.logsumexp(positive, dim=1) - torch.logsumexp(negative, dim=1)
-    return torch.logsumexp(F.log_softmax(output, dim=-1), dim=1) - math.log(k)
-
-
 def stopping_loss(output: Tensor, y: Tensor, stop_on: str, transform: Transform | None) -> float:
     """The loss that early stopping watches, in the unit of `stop_on`; NaN if an output is not finite.
 

@@ -2,7 +2,8 @@
 
 import torch
 from bundle import Features
-from losses import average, members
+from losses import members
+from members import average
 from torch import Tensor, nn
 
 _BATCH_ROWS = {"cpu": 2048, "cuda": 16384}

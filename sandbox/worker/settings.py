@@ -1,11 +1,14 @@
 """The training arguments: keywords of the candidate's function that the training loop reads as well."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from failure import ContractError
 
+_EPOCHS, _STEPS = 100, 3000  # without max_epochs: whichever is longer
+_PATIENCE_EPOCHS, _PATIENCE_STEPS = 16, 200
 _SCHEDULES = ("constant", "cosine", "onecycle")
 _LOSSES = ("mse", "mae", "huber")
 _TRANSFORMS = ("none", "log", "sqrt")
@@ -16,8 +19,8 @@ class Settings:
     """How to train. The defaults hold for a function that does not declare the name."""
 
     batch_size: int = 256
-    max_epochs: int = 100
-    patience: int = 16  # epochs without a better inner loss
+    max_epochs: int | None = None  # None: by the number of steps, see `epochs`
+    patience: int | None = None  # epochs without a better inner loss; None: by the number of steps
     lr_schedule: str = "constant"
     warmup_fraction: float = 0.0  # of all steps
     gradient_clip: float = 0.0  # norm over all parameters; 0 is off
@@ -25,6 +28,14 @@ class Settings:
     ema_decay: float = 0.0  # 0 is off
     loss: str = "mse"  # regression only
     target_transform: str = "none"  # regression only
+
+    def epochs(self, steps: int) -> int:
+        """The longest training, in epochs of `steps` steps: on a small table an epoch is only a few."""
+        return self.max_epochs or max(_EPOCHS, math.ceil(_STEPS / steps))
+
+    def patient(self, steps: int) -> int:
+        """The epochs of `steps` steps that may pass without a better inner loss."""
+        return self.patience or max(_PATIENCE_EPOCHS, math.ceil(_PATIENCE_STEPS / steps))
 
 
 def read(arguments: Mapping[str, Any], default_transform: str = "none") -> Settings:

@@ -67,8 +67,9 @@ class Trainer:
         self._loss = training_loss(bundle.kind, settings)
         self._generator = torch.Generator(device).manual_seed(seed)
         self._spans = spans(len(train.num), settings.batch_size)
-        steps = settings.max_epochs * sum(len(span.batches) for span in self._spans)
-        self._schedule = Schedule(built.optimizer, settings, steps)
+        steps = sum(len(span.batches) for span in self._spans)
+        self._epochs, self._patience = settings.epochs(steps), settings.patient(steps)
+        self._schedule = Schedule(built.optimizer, settings, self._epochs * steps)
         self._average = Average(built.model, settings.ema_decay)
         self._parameters = [p for p in built.model.parameters() if p.requires_grad]
         self._step = _stepper(built.optimizer)
@@ -78,7 +79,7 @@ class Trainer:
         started = time.monotonic()
         deadline = started + limits.train_s
         best, fit = Best(self._built.model), Fit()
-        last = min(self._settings.max_epochs, limits.stop_after_epoch or self._settings.max_epochs)
+        last = min(self._epochs, limits.stop_after_epoch or self._epochs)
         for number in range(1, last + 1):
             passed = self._pass(deadline)
             # a part of an epoch cannot be run again exactly: it counts only if there is nothing else
@@ -97,7 +98,7 @@ class Trainer:
             if time.monotonic() > deadline:
                 fit.stopped = "time"
                 break
-            if number - fit.best_epoch >= self._settings.patience:
+            if number - fit.best_epoch >= self._patience:
                 fit.stopped = "patience"
                 break
         if not fit.curve:

@@ -35,7 +35,8 @@ class Model:
 
 def brief(task: Task, **more: object) -> Brief:
     fields = {"number": 1, "hardware": "CPU, 2 threads", "budget": "20 trials", **more}
-    return Brief(task=task, **fields)  # type: ignore[arg-type]
+    frame = code_frame(fields.get("previous") or "", fields.get("findings", ()))  # type: ignore[arg-type]
+    return Brief(task=task, frame=frame, **fields)  # type: ignore[arg-type]
 
 
 def prompt(task: Task, *, private: bool = False, **more: object) -> str:

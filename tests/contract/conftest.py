@@ -19,7 +19,8 @@ ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU}
 class Network(nn.Module):
     def __init__(self, n_in: int, n_out: int, width: int, activation: str) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(n_in, width), ACTIVATIONS[activation](), nn.Linear(width, n_out))
+        hidden, last = nn.Linear(n_in, width), nn.Linear(width, n_out)
+        self.layers = nn.Sequential(hidden, ACTIVATIONS[activation](), last)
 
     def forward(self, x_num: Tensor, x_cat: Tensor) -> Tensor:
         return self.layers(torch.cat([x_num, x_cat.float()], dim=1)) / math.sqrt(2)

@@ -33,6 +33,11 @@ def test_windows_line_ends_are_read(good):
     assert candidate.title == "A network with one hidden layer."
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_invalid_escape_is_no_fault(read):
+    assert read("import math\n", "import math\nPATTERN = '\\o'\n").candidate is not None
+
+
 @pytest.mark.parametrize(
     ("source", "gate"),
     [
@@ -200,3 +205,32 @@ def test_whatever_space_is_accepted_holds_its_own_default_and_corners(good, anno
     assert (candidate is None) == bool(findings)
     if candidate is not None:
         assert_usable(candidate.space)
+
+
+values = st.one_of(
+    st.booleans(), st.none(), numbers, st.text(max_size=4), st.sampled_from(["relu", "64", 64.0])
+)
+
+
+@pytest.fixture(scope="module")
+def space(read):
+    return read().candidate.space
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["width", "dropout", "activation", "residual", "learning_rate", "other"]), values
+    )
+)
+def test_whatever_arguments_are_accepted_are_complete_and_in_range(space, proposal):
+    arguments, complaints = space.check(proposal)
+    assert (arguments is None) == bool(complaints)
+    if arguments is not None:
+        assert list(arguments) == list(space)
+        assert type(arguments["width"]) is int
+        assert 32 <= arguments["width"] <= 1024
+        assert 0.0 <= arguments["dropout"] <= 0.6
+        assert arguments["activation"] in {"relu", "silu"}
+        assert type(arguments["residual"]) is bool
+        assert 1e-5 <= arguments["learning_rate"] <= 1e-1

@@ -1,7 +1,6 @@
 """The text and syntax gates: what is refused before any analysis, and that nothing is slow or crashes."""
 
 import threading
-import time
 
 import pytest
 
@@ -72,13 +71,13 @@ WORST = {
 }
 
 
+# each takes a second or two; where libcst meets such text unprepared, it takes hours or ends the process
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("source", WORST.values(), ids=WORST.keys())
 def test_the_worst_inputs_are_refused_in_little_time(source):
-    began = time.process_time()
     candidate, findings = read_candidate(source, name="c01", author="test")
     assert candidate is None
     assert findings
-    assert time.process_time() - began < 5  # about one on a quiet machine; a runaway takes minutes
 
 
 def test_a_thread_with_its_small_stack_reads_the_worst_inputs_too():
@@ -135,7 +134,7 @@ def test_a_character_is_named_with_its_place():
         ("a = 1\nreturn a\n", 2, "outside function"),
         ("x: int = 1\ntype X = int\n", 2, ""),
         ("def f[T](a): pass\n", 1, ""),
-        ("try:\n    pass\nexcept* ValueError:\n    continue\n", 4, "loop"),
+        ("try:\n    pass\nexcept* ValueError:\n    continue\n", 4, "except*"),
         ("def f():\n  a\n b\n", 3, "indent"),
         ("Here is the function:\n\ndef f(): pass\n", 1, "invalid syntax"),
     ],

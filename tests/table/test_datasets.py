@@ -67,10 +67,9 @@ def test_the_generator_writes_the_shipped_table_again(
     assert again == shipped.read_text("utf-8").splitlines()[:301]
 
 
-def test_the_simulated_table_gives_a_task_without_a_leak() -> None:
+def test_the_simulated_table_gives_a_task() -> None:
     task = Task.from_table(dataset_path("simulated-taxi-fares"), "fare")
     assert task.kind == "regression"
-    assert task.leaks == ()
     assert len(task.profile.features) == 9
 
 

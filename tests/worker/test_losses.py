@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 from failure import ContractError
-from losses import average, members, stopping_loss, training_loss
+from losses import members, stopping_loss, training_loss
+from members import average
 from settings import Settings
 from target import Transform
 
