@@ -143,7 +143,7 @@ def draw_trip(generator: np.random.Generator) -> Trip:
         (FREE_FLOW_MPH - (FREE_FLOW_MPH - JAM_MPH) * crowd) * highway * float(generator.lognormal(0.0, 0.25))
     )
     driving = miles / mph * 3600
-    waiting = float(generator.exponential(80.0 + 45.0 * miles * crowd))
+    waiting = float(generator.exponential(90.0 + 70.0 * miles * crowd))
     if is_flat(origin, goal) and generator.random() < 0.96:
         fare = JFK_FLAT + JFK_PEAK * is_peak(moment) + STATE
     else:
