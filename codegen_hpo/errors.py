@@ -1,6 +1,6 @@
 """Every error that a caller can meet.
 
-CodegenHpoError           .hint says what to do, .exit_code what the command line returns, .run where it is kept
+CodegenHpoError           .hint: what to do; .exit_code: of the command line; .run: where it is kept
 ├── DataError         3   the table, the target or a column cannot be used
 ├── ConfigError       3   an option, a file of options or a run directory cannot be used
 ├── EndpointError     4   the model's endpoint: key, quota, name, unreachable
@@ -13,7 +13,6 @@ Interrupted, a KeyboardInterrupt, is what Ctrl-C becomes once there is a run to 
 Only faults of the host raise. What a model's text caused is a value, a Finding or an Outcome, because it
 is sent back to the model.
 """
-
 
 from pathlib import Path
 

@@ -31,7 +31,8 @@ Validation $metric: $score.
 
 needs Python 3.11 or newer, torch, numpy and pandas. `model.py` is the generated function, unchanged: read it
 before you run it. It was executed in a sandbox so far; here it runs with your rights.
-`run.json` holds its arguments, `weights.safetensors` what it learnt, `encoding.json` how columns become numbers.
+`run.json` holds its arguments, `weights.safetensors` what it learnt, `encoding.json` how columns become
+numbers.
 """)
 
 

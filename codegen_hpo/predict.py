@@ -17,7 +17,7 @@ from codegen_hpo.table.encoding import Encoding
 
 
 def winner(history: History) -> Trial:
-    """The trial whose model is used: the one scored on the test rows, else the best so far. Raises NoModelError."""
+    """The trial whose model is used: the one scored on the test rows, else the best. Raises NoModelError."""
     final = history.final
     trial = history.trial(final.trial) if final else history.best()
     if trial is None:
@@ -33,7 +33,7 @@ def predict(
 ) -> pd.DataFrame:
     """One row a row of `frame`, with its index: the target's column, or with `proba` one column a class.
 
-    `frame` needs the columns of the training table that the encoding uses; levels never seen count as missing.
+    `frame` needs the columns that the encoding uses; levels that were never seen count as missing.
 
     Raises:
         DataError: a column is missing, or `proba` is asked of a regression.

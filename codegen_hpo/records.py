@@ -75,7 +75,9 @@ class Job:
     threads: int = 1
     train_s: float = 300.0  # training stops by itself after this time and keeps its best weights
     timeout_s: float = 360.0  # wall clock; the child is killed
-    stop_after_epoch: int | None = None  # ends training early without changing the schedule: for exact re-runs
+    stop_after_epoch: int | None = (
+        None  # ends training early without changing the schedule: for exact re-runs
+    )
 
 
 class Epoch(NamedTuple):
@@ -99,7 +101,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a sandbox returned for a job. `status` is set by the host and the worker, never by generated code."""
+    """What a sandbox returned for a job; `status` is set by host and worker, never by generated code."""
 
     status: Status
     stage: Stage = ""  # where it failed: a hint, not evidence

@@ -64,8 +64,8 @@ def fit(
 ) -> "Run":
     """The finished run of a task: a function written, checked, executed and tuned.
 
-    Without an endpoint (`model`, `base_url` or the environment's OPENAI_API_KEY, OPENAI_BASE_URL) the cookbook
-    writes and TPE tunes.
+    Without an endpoint (`model`, `base_url`, or OPENAI_API_KEY and OPENAI_BASE_URL in the environment) the
+    cookbook writes and TPE tunes.
 
     Args:
         author: writes in place of the language model or the cookbook.
@@ -191,7 +191,7 @@ class Run:
         return records.read_ledger(self.folder, price_of(Settings.from_json(settings)) if settings else None)
 
     def leaderboard(self) -> pd.DataFrame:
-        """A row a trial and a baseline, the best first: name, candidate, proposed_by, status, score, seconds."""
+        """A row a trial and a baseline, the best first, with name, proposed_by, status, score and seconds."""
         history = self.history
         metric = self.folder.read_json("task.json")["metric"]
         rows = [
@@ -280,7 +280,7 @@ class Run:
         sinks: Sequence[Sink] = (),
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        """Carries the run on: what is recorded is not done again. Limits given here replace the recorded ones.
+        """Carries the run on: what is recorded is not done again. Limits given here replace those recorded.
 
         Raises:
             ConfigError: the run stopped before its data was prepared, or its endpoint is not configured.

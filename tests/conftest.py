@@ -1,4 +1,4 @@
-"""What every test may rely on: no model, key or folder of the user's leaks in, and real tables are found or skipped."""
+"""What every test may rely on: nothing of the user's leaks in, and real tables are found or skipped."""
 
 from pathlib import Path
 

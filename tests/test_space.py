@@ -23,7 +23,7 @@ def test_missing_arguments_take_their_defaults() -> None:
     assert SPACE.check({}).arguments == SPACE.defaults()
 
 
-@pytest.mark.parametrize("value", [64, 64.0, "64", 6.4e1])
+@pytest.mark.parametrize("value", [64, 64.0, "64"])
 def test_whole_numbers_are_taken_in_every_form_that_models_send(value: object) -> None:
     arguments = SPACE.check({"width": value}).arguments
     assert arguments is not None
@@ -97,4 +97,7 @@ def _inside(name: str, value: Scalar) -> bool:
     dimension = SPACE[name]
     if isinstance(dimension, Choice):
         return any(value == option and type(value) is type(option) for option in dimension.options)
-    return type(value) is (int if isinstance(dimension, Int) else float) and dimension.low <= value <= dimension.high
+    return (
+        type(value) is (int if isinstance(dimension, Int) else float)
+        and dimension.low <= value <= dimension.high
+    )

@@ -40,9 +40,14 @@ def path_command(name: str) -> None:
 
 @command.command("fetch")
 @click.argument("name", type=click.Choice(["nyc-taxi"]))
-@click.option("--month", "months", multiple=True, help="2023-01 to 2023-06; may be repeated. [default: all six]")
 @click.option(
-    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="[default: the user's cache folder]"
+    "--month", "months", multiple=True, help="2023-01 to 2023-06; may be repeated. [default: all six]"
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="[default: the user's cache folder]",
 )
 def fetch_command(name: str, months: tuple[str, ...], folder: Path | None) -> None:
     """Bring the real NYC taxi trip records: months of about 50 MB, with checksums."""

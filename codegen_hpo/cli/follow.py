@@ -59,7 +59,8 @@ class Follow:
         call, outcome = data["call"], data["outcome"]
         arguments = " ".join(f"{name}={number(value)}" for name, value in call["arguments"].items())
         if data["loss"] is None:
-            result = f"{outcome['status']}: {outcome['error'].strip().splitlines()[-1][:100] if outcome['error'] else ''}"
+            said = outcome["error"].strip().splitlines() or [""]
+            result = f"{outcome['status']}: {said[-1][:100]}"
         else:
             better = self._best is None or data["loss"] < self._best
             self._best = data["loss"] if better else self._best
@@ -70,5 +71,5 @@ class Follow:
     def _reply(self, data: Mapping[str, Any]) -> str:
         if not self._verbose:
             return ""
-        usage = data["usage"]
-        return f"model: {data['purpose']}, {usage['prompt_tokens']}+{usage['completion_tokens']} tokens, {data['seconds']:.1f}s"
+        tokens = f"{data['usage']['prompt_tokens']}+{data['usage']['completion_tokens']} tokens"
+        return f"model: {data['purpose']}, {tokens}, {data['seconds']:.1f}s"

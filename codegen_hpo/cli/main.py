@@ -50,7 +50,8 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="codegen-hpo")
 def cli() -> None:
-    """A language model writes one PyTorch function for your table; a sandbox runs it; its arguments are tuned.
+    """A language model writes one PyTorch function for your table; a sandbox runs it; its arguments are
+    tuned.
 
     Start with:  codegen-hpo fit your.csv --target column
     """
@@ -79,7 +80,7 @@ def main() -> None:
         code = INTERRUPTED
         click.echo("interrupted", err=True)
     except BrokenPipeError:
-        # the reader of our output went away (`| head`): not an error; keep the interpreter from flushing again
+        # the reader of our output went away (`| head`): not an error; the interpreter must not flush again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)

@@ -53,7 +53,8 @@ def command(
         return
     verdict = "identical" if result.identical else "differs"
     click.echo(
-        f"{result.trial}: {verdict}; {result.metric} {number(result.score)}, recorded {number(result.recorded)}"
+        f"{result.trial}: {verdict}; "
+        f"{result.metric} {number(result.score)}, recorded {number(result.recorded)}"
     )
     for difference in result.differences:
         click.echo(

@@ -30,7 +30,10 @@ def command(
     prompt: bool,
     as_json: bool,
 ) -> None:
-    """Show RUN: its result or, by option, its code, attempts, trials and prompts; of one CANDIDATE (c01), if named."""
+    """Show RUN: its result or, by option, its code, attempts, trials and prompts.
+
+    A CANDIDATE (c01) narrows it down.
+    """
     from codegen_hpo.cli.outcome import outcome_json, print_outcome
     from codegen_hpo.cli.terminal import print_json
     from codegen_hpo.errors import ConfigError

@@ -46,7 +46,7 @@ class TestOpening:
                 continue
             try:
                 self.journal.once("final", winner.name, partial(self._open, winner, reason))
-            except CannotPredict as error:
+            except CannotPredictError as error:
                 self.journal.note("disqualified", winner.name, {"reason": str(error)})
             else:
                 return
@@ -74,7 +74,7 @@ class TestOpening:
         }
 
 
-class CannotPredict(SandboxError):
+class CannotPredictError(SandboxError):
     """A trained model that fails when it is loaded in a fresh process."""
 
 
@@ -92,15 +92,15 @@ def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:
 
 
 def predict_outputs(sandbox: Sandbox, features: Path, job: Job) -> NDArray[np.float32]:
-    """The module's outputs for a folder of features: (rows, n_outputs) float32. Raises CannotPredict."""
+    """The module's outputs for a folder of features: (rows, n_outputs) float32. Raises CannotPredictError."""
     worker = sandbox.open(features)
     try:
         outcome = worker.run(job)
     finally:
         worker.close()
     if outcome.status != "ok" or outcome.outputs is None:
-        raise CannotPredict(
-            f"the model could not predict: {outcome.status} in {outcome.stage or 'the worker'}: {outcome.error}",
-            hint="the weights and code are kept in the run; codegen-hpo rerun tells whether the trial still trains",
+        raise CannotPredictError(
+            f"the model cannot predict: {outcome.status} in {outcome.stage or 'the worker'}: {outcome.error}",
+            hint="weights and code are kept in the run; codegen-hpo rerun tells whether it still trains",
         )
     return outcome.outputs

@@ -1,5 +1,7 @@
 """When the search ends: the one place where budgets are compared with what was spent."""
 
+from statistics import median
+
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.llm.ledger import Caps, Ledger
 from codegen_hpo.records import Trial
@@ -13,8 +15,14 @@ def check_budget(budget: Budget, elapsed_s: float, trials: list[Trial]) -> None:
     """Raises Spent if no further trial may start."""
     if budget.trials is not None and len(trials) >= budget.trials:
         raise Spent(f"{len(trials)} trials are done")
-    if budget.seconds is not None and elapsed_s >= budget.seconds:
-        raise Spent(f"{elapsed_s:.0f} s of {budget.seconds:.0f} s are spent")
+    if budget.seconds is not None:
+        left_s = budget.seconds - elapsed_s
+        if left_s <= 0:
+            raise Spent(f"{elapsed_s:.0f} s of {budget.seconds:.0f} s are spent")
+        # a trial that is cut short tells the tuner nothing of its arguments
+        usual_s = median([trial.outcome.seconds for trial in trials if trial.loss is not None] or [0.0])
+        if left_s < usual_s / 2:
+            raise Spent(f"the {left_s:.0f} s left are too few for a trial, which takes {usual_s:.0f} s here")
     if budget.patience is not None and since_best(trials) >= budget.patience:
         raise Spent(f"no improvement in {budget.patience} trials")
 

@@ -7,6 +7,7 @@ interrupted run on; nothing here knows whether it is the first session of a run 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,7 +74,7 @@ class Search:
         return min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
 
     def _meet(self, worker: Worker) -> None:
-        """Learns what the sandbox has, before a model is paid: a sandbox that cannot start ends the run here."""
+        """Learns what the sandbox has before a model is paid: one that cannot start ends the run here."""
         data = self.journal.once("sandbox", "", lambda: asdict(worker.hello))
         self._machine = Hello(**data)
         if self.settings.device == "cuda" and not self._machine.cuda:
@@ -202,8 +203,8 @@ class Search:
             try:
                 call = self._propose(candidate, tuner, quota)
             except NoProposal as exhausted:
-                reason = str(exhausted)
-                self.journal.once("tuning_ended", self._key(candidate), lambda: {"reason": reason})
+                reason = {"reason": str(exhausted)}
+                self.journal.once("tuning_ended", self._key(candidate), partial(dict, reason))
                 if quota is None:
                     raise
                 return

@@ -1,9 +1,10 @@
-"""One session of a run: from settings to the winner. A resumed run is another session over the same events."""
+"""One session of a run, from settings to the winner; a resumed run is another over the same events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from codegen_hpo.author.base import Author
+from codegen_hpo.bundle import read_codec
 from codegen_hpo.engine.correspondence import Correspondence
 from codegen_hpo.engine.finish import TestOpening
 from codegen_hpo.engine.journal import Journal
@@ -19,7 +20,6 @@ from codegen_hpo.llm.messages import Ask
 from codegen_hpo.records import Sink
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.bundle import read_codec
 from codegen_hpo.task import Task
 
 MakeAsk = Callable[[Callable[[LLMEvent], None]], Ask]

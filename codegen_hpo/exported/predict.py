@@ -65,7 +65,7 @@ def load_model(run):
 
 
 def predict(frame):
-    """(rows,) values, or (rows, n_classes) probabilities, for a DataFrame with the columns of the training table."""
+    """(rows,) values, or (rows, n_classes) probabilities, of a frame with the training table's columns."""
     run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
     encoded = read_encoding().transform(frame)
     x_num, x_cat = torch.from_numpy(encoded.x_num), torch.from_numpy(encoded.x_cat)

@@ -46,13 +46,13 @@ def try_out(sandbox: Sandbox) -> str:
     faults = [check.error for check in outcome.checks if check.error]
     if outcome.status != "ok" or faults:
         raise SandboxError(
-            f"the {sandbox.name} sandbox started, but a training step failed: {outcome.status} {outcome.error or faults}",
+            f"the {sandbox.name} sandbox started; a step failed: {outcome.status} {outcome.error or faults}",
             hint="look at the memory and CPU limits of this machine",
         )
     trained_s, device = time.monotonic() - started, hello.cuda or "CPU"
     return (
-        f"{sandbox.name}: worker ready in {started - began:.1f} s (Python {hello.python}, torch {hello.torch}, "
-        f"{device}), a training step in {trained_s:.2f} s"
+        f"{sandbox.name}: worker ready in {started - began:.1f} s "
+        f"(Python {hello.python}, torch {hello.torch}, {device}), a training step in {trained_s:.2f} s"
     )
 
 

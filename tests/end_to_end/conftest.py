@@ -15,7 +15,9 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 def cli(tmp_path: Path) -> Cli:
     """Runs `codegen-hpo` with arguments and environment variables, in an empty folder."""
 
-    def run(*arguments: object, env: dict[str, str] | None = None, code: int | None = 0) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *arguments: object, env: dict[str, str] | None = None, code: int | None = 0
+    ) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
             [sys.executable, "-m", "codegen_hpo.cli", *map(str, arguments)],
             cwd=tmp_path,
@@ -24,7 +26,9 @@ def cli(tmp_path: Path) -> Cli:
             text=True,
             timeout=280,
         )
-        assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert code is None or done.returncode == code, (
+            f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         assert "Traceback" not in done.stderr
         return done
 

@@ -1,4 +1,4 @@
-"""The whole main job through the real client: every kind of fault in turn, answered, and a model at the end."""
+"""The main job through the real client: every kind of fault in turn, answered, and a model at the end."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import nn
 
 
 class Net(nn.Module):
-    def __init__(self, n_numeric: int, cardinalities: list[int], n_outputs: int, width: int, dropout: float) -> None:
+    def __init__(self, n_numeric: int, cardinalities: list[int], n_outputs: int, width: int, dropout: float):
         super().__init__()
         self.embeddings = nn.ModuleList(nn.Embedding(count, 4) for count in cardinalities)
         inputs = n_numeric + 4 * len(cardinalities)
@@ -55,14 +55,21 @@ def make_model_and_optimizer(
     model = Net(n_numeric, cardinalities, n_outputs, width, dropout)
     return model, torch.optim.Adam(model.parameters(), lr=learning_rate)
 '''
-SYNTAX_ERROR = GOOD.replace("-> None:\n        super()", "-> None\n        super()")
+SYNTAX_ERROR = GOOD.replace("dropout: float):\n", "dropout: float)\n")
 FORBIDDEN_IMPORT = "import subprocess\n" + GOOD
 WRONG_SIGNATURE = GOOD.replace("n_outputs: int,\n    *,", "n_targets: int,\n    *,").replace(
     "Net(n_numeric, cardinalities, n_outputs,", "Net(n_numeric, cardinalities, n_targets,"
 )
 SHAPE_ERROR = GOOD.replace("inputs = n_numeric + 4 *", "inputs = n_numeric + 5 *")
 
-GOOD_CALL = {"width": 128, "dropout": 0.1, "learning_rate": 0.02, "loss": "huber", "batch_size": 32, "max_epochs": 20}
+GOOD_CALL = {
+    "width": 128,
+    "dropout": 0.1,
+    "learning_rate": 0.02,
+    "loss": "huber",
+    "batch_size": 32,
+    "max_epochs": 20,
+}
 SCRIPT = [
     replies.text("A network with one hidden layer would suit this table well."),
     replies.code(SYNTAX_ERROR),
@@ -112,7 +119,9 @@ def table(small_table: pd.DataFrame, tmp_path: Path) -> Path:
     ("sandbox", "more"),
     [("none", ("--unsafe-no-sandbox",)), pytest.param("docker", (), marks=pytest.mark.docker)],
 )
-def test_every_fault_is_answered_and_kept_and_the_run_ends_with_a_model(cli, table: Path, sandbox: str, more) -> None:  # type: ignore[no-untyped-def]
+def test_every_fault_is_answered_and_kept_and_the_run_ends_with_a_model(
+    cli, table: Path, sandbox: str, more
+) -> None:  # type: ignore[no-untyped-def]
     run = _run_with_faults(cli, table, sandbox, *more)
     history = run.history
     assert [attempt.findings[0].gate if attempt.findings else "" for attempt in history.attempts] == [

@@ -180,7 +180,9 @@ def test_the_first_limit_that_is_reached_ends_the_search(
     assert trials is None or len(history.trials) == trials
 
 
-def test_no_label_of_validation_or_test_is_in_what_a_sandbox_sees(start: Start, sandbox: ScriptedSandbox) -> None:
+def test_no_label_of_validation_or_test_is_in_what_a_sandbox_sees(
+    start: Start, sandbox: ScriptedSandbox
+) -> None:
     run = start()
     for folder in {path.name for path in sandbox.bundles}:
         assert folder in ("bundle", "test")

@@ -64,7 +64,9 @@ def test_a_kill_after_any_event_changes_neither_proposals_nor_what_is_paid(
         assert run.history.final == whole.history.final
 
 
-def test_a_torn_last_line_is_dropped(start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path) -> None:
+def test_a_torn_last_line_is_dropped(
+    start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path
+) -> None:
     whole = start()
     lines = (whole.path / "events.jsonl").read_bytes().splitlines(keepends=True)
     for cut in (5, len(lines) - 2):
@@ -117,7 +119,9 @@ def test_two_processes_cannot_write_one_run(start: Start, source: str, sandbox: 
 def test_replies_of_a_model_are_not_paid_twice(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path, small_table: pd.DataFrame
 ) -> None:
-    script = [replies.code(source)] + [replies.call({"learning_rate": 0.01 * k, "momentum": 0.5}) for k in (1, 2, 3)]
+    script = [replies.code(source)] + [
+        replies.call({"learning_rate": 0.01 * k, "momentum": 0.5}) for k in (1, 2, 3)
+    ]
     options = {"author": None, "tuner": None, "model": "scripted", "budget": Budget(trials=4), "unsafe": True}
     with ScriptedServer(script) as server:
         whole = start(runs=tmp_path / "whole", base_url=server.base_url, **options)

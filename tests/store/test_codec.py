@@ -25,7 +25,9 @@ def test_an_outcome_comes_back_without_its_arrays() -> None:
 
 
 def test_losses_that_are_not_finite_become_null_and_nan_again() -> None:
-    data = json.dumps(codec.outcome_to_json(replace(OUTCOME, curve=(Epoch(1, math.inf, math.nan, 0.1),))), allow_nan=False)
+    data = json.dumps(
+        codec.outcome_to_json(replace(OUTCOME, curve=(Epoch(1, math.inf, math.nan, 0.1),))), allow_nan=False
+    )
     epoch = codec.outcome_from_json(json.loads(data)).curve[0]
     assert math.isnan(epoch.train_loss)
     assert math.isnan(epoch.inner_loss)
@@ -42,7 +44,13 @@ def test_a_trial_comes_back() -> None:
 def test_a_candidate_and_its_findings_come_back() -> None:
     space = Space({"width": Int(8, 64, default=16), "norm": Choice((False, True), default=False)})
     candidate = Candidate(name="c01", source="x = 1\n", space=space, title="A title.", author="llm:m")
-    again = codec.candidate_from_json(json.loads(json.dumps(codec.candidate_to_json(candidate))), candidate.source)
-    assert (again.name, again.code_hash, dict(again.space)) == (candidate.name, candidate.code_hash, dict(space))
+    again = codec.candidate_from_json(
+        json.loads(json.dumps(codec.candidate_to_json(candidate))), candidate.source
+    )
+    assert (again.name, again.code_hash, dict(again.space)) == (
+        candidate.name,
+        candidate.code_hash,
+        dict(space),
+    )
     finding = Finding(gate="rules", rule="import", message="import os", line=1, column=1, hint="leave it out")
     assert codec.findings_from_json([codec.finding_to_json(finding)]) == (finding,)

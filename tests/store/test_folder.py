@@ -16,7 +16,9 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.create(tmp_path, "Fare (USD)/../x", NOW)
 
 
-def test_a_run_is_named_by_time_and_target_and_stays_below_its_root(folder: RunFolder, tmp_path: Path) -> None:
+def test_a_run_is_named_by_time_and_target_and_stays_below_its_root(
+    folder: RunFolder, tmp_path: Path
+) -> None:
     assert folder.path.parent == tmp_path
     assert folder.name.startswith("20260314-091502-fare-usd-x-")
 
