@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_hpo.errors import reading
 from codegen_hpo.table.encoding import Encoded, Encoding
 from codegen_hpo.table.target import TargetCodec, fit_codec
 from codegen_hpo.task import Task
@@ -82,13 +83,16 @@ def write_features(
     """A folder for prediction, written: the facts of the bundle `meta_from`, and these rows."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("meta.json", "quantiles.npy"):
-        (folder / name).write_bytes((meta_from / name).read_bytes())
+        with reading(meta_from / name):
+            facts = (meta_from / name).read_bytes()
+        (folder / name).write_bytes(facts)
     _save_features(folder, "eval", Encoded(x_num, x_cat))
 
 
 def read_codec(folder: Path) -> TargetCodec:
-    """The codec of a bundle's meta.json."""
-    return TargetCodec.from_meta(json.loads((folder / "meta.json").read_text("utf-8")))
+    """The codec of a bundle's meta.json. Raises ConfigError when it is missing or damaged."""
+    with reading(folder / "meta.json"):
+        return TargetCodec.from_meta(json.loads((folder / "meta.json").read_text("utf-8")))
 
 
 def _meta(task: Task, encoding: Encoding, codec: TargetCodec) -> dict[str, Any]:

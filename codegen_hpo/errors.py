@@ -14,6 +14,8 @@ Only faults of the host raise. What a model's text caused is a value, a Finding 
 is sent back to the model.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -58,3 +60,16 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, run: Path) -> None:
         super().__init__(f"interrupted; {run} is kept")
         self.run = run
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what a missing or damaged file of a run raises, while it is read, into a ConfigError that names it."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(
+            f"{path} cannot be read: {reason or error}",
+            hint="the run is damaged: a file of it is missing or was changed; restore it from a copy",
+        ) from error

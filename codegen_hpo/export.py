@@ -2,16 +2,17 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
 import numpy as np
 
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.records import Trial
 from codegen_hpo.resources import resource
 from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.store.history import source_of
+from codegen_hpo.store.history import read_task, source_of
 
 _PACKAGE = Path(__file__).parent
 # these files import nothing of ours: they are the very code that the run used
@@ -41,8 +42,15 @@ def export(folder: RunFolder, trial: Trial, author: str, to: Path) -> list[Path]
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise ConfigError(f"{to} is not empty", hint="export to a new folder")
     weights = folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/weights.safetensors"
-    task, meta = folder.read_json("task.json"), folder.read_json("bundle/meta.json")
-    quantiles = np.load(folder.path / "bundle" / "quantiles.npy", allow_pickle=False)
+    needed = [weights, *(folder.path / name for name in ("encoding.json", "bundle/quantiles.npy"))]
+    for path in needed:
+        with reading(path):
+            path.open("rb").close()
+    task, meta, source = read_task(folder), folder.read_json("bundle/meta.json"), source_of(folder, trial)
+    with reading(needed[-1]):
+        quantiles = np.load(needed[-1], allow_pickle=False)
+    with reading(folder.path / "bundle" / "meta.json"):
+        facts = {name: meta[name] for name in ("n_numeric", "cardinalities", "n_outputs")}
     run = {
         "run": folder.name,
         "trial": trial.name,
@@ -50,15 +58,35 @@ def export(folder: RunFolder, trial: Trial, author: str, to: Path) -> list[Path]
         "classes": task["classes"],
         "arguments": dict(trial.call.arguments),
         "seed": trial.seed,
-        "facts": {
-            "n_numeric": meta["n_numeric"],
-            "cardinalities": meta["cardinalities"],
-            "n_outputs": meta["n_outputs"],
-            "numeric_quantiles": quantiles.tolist(),
-        },
+        "facts": facts | {"numeric_quantiles": quantiles.tolist()},
         "meta": meta,
     }
-    to.mkdir(parents=True, exist_ok=True)
+    readme = _README.substitute(
+        target=task["target"],
+        run=folder.name,
+        trial=trial.name,
+        candidate=trial.candidate,
+        author=author,
+        metric=task["metric"],
+        score=f"{trial.score:.6g}",
+    )
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        _write(
+            folder,
+            weights,
+            to,
+            {"model.py": source, "run.json": json.dumps(run, indent=1) + "\n", "README.md": readme},
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to {to}: {error.strerror or error}", hint="export to a new folder elsewhere"
+        ) from error
+    return sorted(to.iterdir())
+
+
+def _write(folder: RunFolder, weights: Path, to: Path, texts: Mapping[str, str]) -> None:
+    """The files that are copied as they are, and these texts by file name."""
     for path in (
         *_COPIED,
         resource("sandbox") / "worker" / "members.py",
@@ -66,18 +94,5 @@ def export(folder: RunFolder, trial: Trial, author: str, to: Path) -> list[Path]
         folder.path / "encoding.json",
     ):
         shutil.copyfile(path, to / path.name)
-    (to / "model.py").write_text(source_of(folder, trial), encoding="utf-8")
-    (to / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    (to / "README.md").write_text(
-        _README.substitute(
-            target=task["target"],
-            run=folder.name,
-            trial=trial.name,
-            candidate=trial.candidate,
-            author=author,
-            metric=task["metric"],
-            score=f"{trial.score:.6g}",
-        ),
-        encoding="utf-8",
-    )
-    return sorted(to.iterdir())
+    for name, text in texts.items():
+        (to / name).write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -8,12 +8,13 @@ import pandas as pd
 
 from codegen_hpo.bundle import read_codec, write_features
 from codegen_hpo.engine.finish import predict_job, predict_outputs
-from codegen_hpo.errors import DataError, NoModelError
+from codegen_hpo.errors import DataError, NoModelError, reading
 from codegen_hpo.records import Trial
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.store.history import History
+from codegen_hpo.store.history import History, read_task
 from codegen_hpo.table.encoding import Encoding
+from codegen_hpo.table.names import did_you_mean
 
 
 def winner(history: History) -> Trial:
@@ -39,22 +40,36 @@ def predict(
         DataError: a column is missing, or `proba` is asked of a regression.
         SandboxError: the model could not be executed.
     """
-    task = folder.read_json("task.json")
+    task = read_task(folder)
     if proba and task["kind"] == "regression":
         raise DataError("a regression has no class probabilities", hint="leave out --proba")
-    encoding = Encoding.from_json(folder.read_json("encoding.json"))
-    try:
-        encoded = encoding.transform(frame)
-    except ValueError as error:
-        raise DataError(
-            str(error), hint="the table needs the columns that the model was trained on"
-        ) from error
+    encoding = read_encoding(folder)
+    _require_sources(encoding, frame)
+    encoded = encoding.transform(frame)
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         features = Path(place) / "rows"
         write_features(features, folder.path / "bundle", encoded.x_num, encoded.x_cat)
         outputs = predict_outputs(sandbox, features, predict_job(folder, trial))
     predictions = read_codec(folder.path / "bundle").decode(outputs, trial.call.target_transform)
     return _named(predictions, task, frame.index, proba)
+
+
+def read_encoding(folder: RunFolder) -> Encoding:
+    """The encoding that the run was trained with. Raises ConfigError when it is missing or damaged."""
+    data = folder.read_json("encoding.json")
+    with reading(folder.path / "encoding.json"):
+        return Encoding.from_json(data)
+
+
+def _require_sources(encoding: Encoding, frame: pd.DataFrame) -> None:
+    present = list(map(str, frame.columns))
+    lacking = [name for name in encoding.sources if name not in set(present)]
+    if lacking:
+        shown = ", ".join(f"{name!r:.60}" for name in lacking[:5]) + (", …" if len(lacking) > 5 else "")
+        raise DataError(
+            f"the table lacks {len(lacking)} of the {len(encoding.sources)} columns that the model uses: {shown}",
+            hint=did_you_mean(lacking[0], present),
+        )
 
 
 def _named(predictions: Any, task: dict[str, Any], index: "pd.Index[Any]", proba: bool) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from codegen_hpo.records import Call, Job, Outcome, Trial
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.space import Scalar
 from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.store.history import History, source_of
+from codegen_hpo.store.history import History, read_task, source_of
 from codegen_hpo.task import METRICS
 
 
@@ -56,7 +56,7 @@ def rerun(
     Raises:
         ConfigError: an unknown argument or a value out of range.
     """
-    metric = METRICS[folder.read_json("task.json")["metric"]]
+    metric = METRICS[read_task(folder)["metric"]]
     runner = TrialRunner.of(folder, Settings.from_json(history.settings), metric)
     arguments = _changed(history, trial, changes)
     recorded = next(e.data for e in folder.of_kind("trial") if e.data["number"] == trial.number)

@@ -14,7 +14,7 @@ from codegen_hpo.author.cookbook import RECIPES
 from codegen_hpo.engine.parts import MakeTuner
 from codegen_hpo.engine.session import MakeAsk, Session, price_of
 from codegen_hpo.engine.settings import Budget, History, Settings, TunerName
-from codegen_hpo.errors import CodegenHpoError, ConfigError, Interrupted
+from codegen_hpo.errors import CodegenHpoError, ConfigError, Interrupted, reading
 from codegen_hpo.export import export
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.llm.events import LLMEvent
@@ -193,7 +193,7 @@ class Run:
     def leaderboard(self) -> pd.DataFrame:
         """A row a trial and a baseline, the best first, with name, proposed_by, status, score and seconds."""
         history = self.history
-        metric = self.folder.read_json("task.json")["metric"]
+        metric = self.task["metric"]
         rows = [
             {
                 "name": t.name,
@@ -225,7 +225,7 @@ class Run:
     @property
     def task(self) -> dict[str, Any]:
         """The task as it was recorded: target, kind, metric, columns, split sizes."""
-        return dict(self.folder.read_json("task.json"))
+        return records.read_task(self.folder)
 
     def predict(
         self,
@@ -318,7 +318,8 @@ class Run:
                 f"{self.path} was stopped before its data was prepared: nothing was trained or paid for",
                 hint="start it again with codegen-hpo fit",
             )
-        return Settings.from_json(history.settings)
+        with reading(self.path / "events.jsonl"):
+            return Settings.from_json(history.settings)
 
     def _sandbox(self, sandbox: str | Sandbox, unsafe: bool, author: Author | None = None) -> Sandbox:
         settings = self._settings()

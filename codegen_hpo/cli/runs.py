@@ -15,7 +15,7 @@ def command(runs: Path, as_json: bool) -> None:
     from codegen_hpo.cli.terminal import number, print_json, print_table
     from codegen_hpo.errors import ConfigError
     from codegen_hpo.store.folder import RunFolder, list_runs
-    from codegen_hpo.store.history import read_history
+    from codegen_hpo.store.history import read_history, read_task
 
     rows, broken = [], []
     for path in list_runs(runs):
@@ -23,10 +23,10 @@ def command(runs: Path, as_json: bool) -> None:
             folder = RunFolder.open(path)
             history, best = read_history(folder), None
             best = history.best()
+            task = read_task(folder) if (path / "task.json").is_file() else {}
         except ConfigError as error:
             broken.append(str(error))
             continue
-        task = folder.read_json("task.json") if (path / "task.json").is_file() else {}
         rows.append(
             {
                 "run": history.name,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import npy
-from codegen_hpo.errors import NoModelError, SandboxError
+from codegen_hpo.errors import NoModelError, SandboxError, reading
 from codegen_hpo.records import Job, Trial
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.scoring.holdout import HeldOut
@@ -81,11 +81,13 @@ class CannotPredictError(SandboxError):
 def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:
     """The job that loads a trial's weights and predicts the rows of a folder of features, on the CPU."""
     weights = folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/weights.safetensors"
+    with reading(weights):
+        learnt = weights.read_bytes()
     return Job(
         kind="predict",
         source=source_of(folder, trial),
         arguments=trial.call.arguments,
-        weights=weights.read_bytes(),
+        weights=learnt,
         seed=trial.seed,
         threads=threads,
     )

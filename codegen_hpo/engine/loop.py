@@ -1,4 +1,4 @@
-"""The main loop, as 2312.04528 (section 4.4) tells it: write, check, dry-run, tune, score, record.
+"""The main loop, as 2312.04528 (section 4.2) tells it: write, check, dry-run, tune, score, record.
 
 Read `Search.run` first. Everything that costs something goes through the journal, so the same loop carries an
 interrupted run on; nothing here knows whether it is the first session of a run or the third.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_hpo.bundle import Bundle
+from codegen_hpo.errors import reading
 from codegen_hpo.task import Task
 
 
@@ -38,5 +39,10 @@ class HeldOut:
 
     @classmethod
     def load(cls, folder: Path) -> "HeldOut":
-        """What `save` wrote."""
-        return cls(**{p.name: np.load(folder / f"{p.name}.npy", allow_pickle=False) for p in fields(cls)})
+        """What `save` wrote. Raises ConfigError when it is missing or damaged."""
+        arrays = {}
+        for part in fields(cls):
+            path = folder / f"{part.name}.npy"
+            with reading(path):
+                arrays[part.name] = np.load(path, allow_pickle=False)
+        return cls(**arrays)

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.records import Event
 
 SCHEMA_VERSION = 1
@@ -139,7 +139,9 @@ class RunFolder:
         return self.write(name, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
     def read_json(self, name: str) -> Any:
-        return json.loads((self.path / name).read_bytes())
+        """What a JSON file of the run holds. Raises ConfigError when it is missing or damaged."""
+        with reading(self.path / name):
+            return json.loads((self.path / name).read_bytes())
 
     def _keep(self, event: Event) -> None:
         self.events.append(event)

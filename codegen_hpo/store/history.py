@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from codegen_hpo.errors import reading
 from codegen_hpo.llm import cassette
 from codegen_hpo.llm.ledger import Ledger, Price
 from codegen_hpo.records import Candidate, Finding, Trial
 from codegen_hpo.scoring.baselines import Baseline
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,13 @@ _STATES = {"finished": "done", "interrupted": "interrupted", "failed": "failed"}
 
 
 def read_history(folder: RunFolder) -> History:
-    """The history that the folder's events tell."""
+    """The history that the folder's events tell. Raises ConfigError when they, or a source, are damaged."""
+    candidates = tuple(_candidates(folder).values())
+    with reading(folder.path / "events.jsonl"):
+        return _history(folder, candidates)
+
+
+def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
     settings = folder.of_kind("settings")
     prepared = folder.of_kind("prepared")
     finals = folder.of_kind("final")
@@ -83,12 +91,20 @@ def read_history(folder: RunFolder) -> History:
             )
             for event in folder.of_kind("attempt")
         ),
-        candidates=tuple(_candidates(folder).values()),
+        candidates=candidates,
         trials=tuple(codec.trial_from_json(event.data) for event in folder.of_kind("trial")),
         baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
         final=Final(**finals[-1].data["result"], openings=len(finals)) if finals else None,
         elapsed_s=last.elapsed_s if last else 0.0,
     )
+
+
+def read_task(folder: RunFolder) -> dict[str, Any]:
+    """What task.json tells. Raises ConfigError when it is missing or damaged."""
+    data = folder.read_json("task.json")
+    with reading(folder.path / "task.json"):
+        Task.from_json(data)
+        return dict(data)
 
 
 def read_ledger(folder: RunFolder, price: Price | None) -> Ledger:
@@ -105,13 +121,17 @@ def source_of(folder: RunFolder, trial: Trial) -> str:
         if event.data["code_hash"] == trial.code_hash:
             attempt = event.key.rpartition("/")[2]
             path = folder.path / f"candidates/{trial.candidate}/attempts/{attempt}/model.py"
-            return path.read_text(encoding="utf-8")
+            with reading(path):
+                return path.read_text(encoding="utf-8")
     raise LookupError(f"no attempt of {trial.candidate} has the code hash {trial.code_hash}")
 
 
 def _candidates(folder: RunFolder) -> dict[str, Candidate]:
     found = {}
     for event in folder.of_kind("candidate"):
-        source = (folder.path / f"candidates/{event.data['name']}/model.py").read_text(encoding="utf-8")
-        found[event.data["name"]] = codec.candidate_from_json(event.data, source)
+        path = folder.path / f"candidates/{event.key.partition('/')[0]}/model.py"
+        with reading(path):
+            source = path.read_text(encoding="utf-8")
+        with reading(folder.path / "events.jsonl"):
+            found[event.data["name"]] = codec.candidate_from_json(event.data, source)
     return found
