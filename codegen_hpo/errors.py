@@ -64,7 +64,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what a missing or damaged file of a run raises, while it is read, into a ConfigError that names it."""
+    """Turns what reading a missing or damaged file of a run raises into a ConfigError that names it."""
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -1,6 +1,8 @@
 """Predictions for new rows: a run's encoding and weights, executed in a sandbox."""
 
 import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ def predict(
 ) -> pd.DataFrame:
     """One row a row of `frame`, with its index: the target's column, or with `proba` one column a class.
 
-    `frame` needs the columns that the encoding uses; levels that were never seen count as missing.
+    Classes come back as `typed` tells; a column of probabilities is named by its class's text. `frame` needs
+    the columns that the encoding uses; levels that were never seen count as missing.
 
     Raises:
         DataError: a column is missing, or `proba` is asked of a regression.
@@ -67,15 +70,35 @@ def _require_sources(encoding: Encoding, frame: pd.DataFrame) -> None:
     if lacking:
         shown = ", ".join(f"{name!r:.60}" for name in lacking[:5]) + (", …" if len(lacking) > 5 else "")
         raise DataError(
-            f"the table lacks {len(lacking)} of the {len(encoding.sources)} columns that the model uses: {shown}",
+            f"the table lacks {len(lacking)} of {len(encoding.sources)} columns that the model uses: {shown}",
             hint=did_you_mean(lacking[0], present),
         )
 
 
 def _named(predictions: Any, task: dict[str, Any], index: "pd.Index[Any]", proba: bool) -> pd.DataFrame:
-    classes = task["classes"]
-    if not classes:
+    if not task["classes"]:
         return pd.DataFrame({task["target"]: predictions}, index=index)
     if proba:
-        return pd.DataFrame(predictions, columns=list(classes), index=index)
+        return pd.DataFrame(predictions, columns=list(task["classes"]), index=index)
+    classes = typed(task["classes"])
     return pd.DataFrame({task["target"]: [classes[code] for code in predictions.argmax(axis=1)]}, index=index)
+
+
+def typed(classes: Sequence[str]) -> list[Any]:
+    """The classes as they would be read from a CSV file: as whole numbers, numbers, booleans or texts.
+
+    A run keeps the text of a class, for 1, 1.0 and "1" are one level. A text that is not how Python writes
+    the number stays a text: "007".
+    """
+    readers: tuple[Callable[[str], Any], ...] = (int, _number, {"True": True, "False": False}.__getitem__)
+    for read in readers:
+        with suppress(ValueError, KeyError):
+            values = [read(text) for text in classes]
+            if [str(value) for value in values] == list(classes):
+                return values
+    return list(classes)
+
+
+def _number(text: str) -> float | int:
+    """A number; whole ones are written without a point. Raises ValueError."""
+    return float(text) if "." in text or "e" in text else int(text)

@@ -1,5 +1,6 @@
 """A recorded trial, run again: identical, or what differs."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -61,6 +62,7 @@ def rerun(
     arguments = _changed(history, trial, changes)
     recorded = next(e.data for e in folder.of_kind("trial") if e.data["number"] == trial.number)
     source = source_of(folder, trial)
+    train_s, timeout_s = _seconds(trial, recorded["job"])
     job = Job(
         kind="train",
         source=source,
@@ -68,8 +70,8 @@ def rerun(
         seed=trial.seed if seed is None else seed,
         device=recorded["job"]["device"],
         threads=recorded["job"]["threads"],
-        train_s=recorded["job"]["train_s"],
-        timeout_s=recorded["job"]["timeout_s"],
+        train_s=train_s,
+        timeout_s=timeout_s,
         # a trial that ran out of time is repeated epoch by epoch, however fast this machine is
         stop_after_epoch=trial.outcome.curve[-1].number if trial.outcome.stopped == "time" else None,
     )
@@ -83,7 +85,8 @@ def rerun(
     pairs: list[tuple[str, Any, Any]] = [
         ("arguments", dict(trial.call.arguments), arguments),
         ("seed", trial.seed, job.seed),
-        ("status", trial.outcome.status, outcome.status),
+        ("code", trial.code_hash, hashlib.sha256(source.encode()).hexdigest()),
+        ("status", trial.outcome.status, _status(outcome, score)),
         ("metric", trial.score, score),
         ("curve", _losses(trial.outcome), _losses(outcome)),
         ("data", folder.of_kind("prepared")[0].data["bundle_hash"], bundle_hash(folder.path / "bundle")),
@@ -98,6 +101,22 @@ def rerun(
         outcome=outcome,
         differences=tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2]),
     )
+
+
+def _seconds(trial: Trial, limits: Mapping[str, float]) -> tuple[float, float]:
+    """Training time and time-out: ten times those recorded where the clock had no part in the result.
+
+    A busier machine repeats such a trial as well. A single epoch that the clock ended may be a part of one.
+    """
+    outcome = trial.outcome
+    by_clock = outcome.status == "timeout" or (outcome.stopped == "time" and len(outcome.curve) == 1)
+    room = 1 if by_clock else 10
+    return limits["train_s"] * room, limits["timeout_s"] * room
+
+
+def _status(outcome: Outcome, score: float | None) -> str:
+    """As a trial is recorded: predictions without a finite metric are a bad result."""
+    return "bad_result" if outcome.status == "ok" and score is None else outcome.status
 
 
 def _changed(history: History, trial: Trial, changes: Mapping[str, str]) -> dict[str, Scalar]:

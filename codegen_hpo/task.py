@@ -134,6 +134,9 @@ class Task:
         from codegen_hpo.table.rows import labelled_rows
         from codegen_hpo.table.split import split_rows
 
+        if not 0 <= seed < 2**32:
+            raise DataError(f"the seed is {seed}, a whole number from 0 to {2**32 - 1} is expected")
+
         def read(source: str | Path | pd.DataFrame) -> Table:
             return read_table(source) if isinstance(source, str | Path) else Table.from_frame(source)
 
@@ -171,7 +174,12 @@ class Task:
             summary=_summary(labels, split),
             about=about,
             seed=seed,
-            warnings=(*rows.warnings, *split.warnings),
+            warnings=(
+                *own.warnings,
+                *(own_test.warnings if own_test else ()),
+                *rows.warnings,
+                *split.warnings,
+            ),
             leaks=leak_warnings(rows.frame, labels, columns, split),
         )
 

@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from codegen_hpo.cli.parameters import (
+    SEED,
     Cost,
     Duration,
+    Finite,
     Price,
     columns_option,
     json_option,
@@ -39,7 +41,7 @@ from codegen_hpo.cli.parameters import (
 @click.option("--about", default="", help="What the table is, in your words; the model reads it.")
 @click.option("--model", help="The language model's name. [env: CODEGEN_HPO_MODEL]")
 @click.option("--base-url", help="An OpenAI-compatible endpoint. [env: OPENAI_BASE_URL]")
-@click.option("--temperature", type=float, help="Sent only if given; some models refuse it.")
+@click.option("--temperature", type=Finite(0.0), help="Sent only if given; some models refuse it.")
 @click.option("--cookbook", is_flag=True, help="Use the functions shipped with the package, no model.")
 @click.option(
     "--candidates", type=click.IntRange(1, 50), help="Different functions to write. [default: 1; cookbook: 2]"
@@ -74,12 +76,12 @@ from codegen_hpo.cli.parameters import (
 @click.option(
     "--memory",
     "memory_gib",
-    type=click.FloatRange(0.5),
+    type=Finite(0.5),
     default=4.0,
     show_default=True,
     help="GiB of a trial.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @runs_option
 @click.option("--dry-run", is_flag=True, help="Show what was decided about the table, and stop.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")

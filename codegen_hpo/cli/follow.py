@@ -64,7 +64,7 @@ class Follow:
         else:
             better = self._best is None or data["loss"] < self._best
             self._best = data["loss"] if better else self._best
-            result = f"{self._metric} {number(data['score'])}{' *' if better else '  '}"
+            result = f"{self._metric} {number(data['score']):7} {'*' if better else ' '}"
         line = f"t{data['number']:03d} {call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"
         return line + (f"\n          {call['reasoning']}" if self._verbose and call["reasoning"] else "")
 

@@ -1,5 +1,8 @@
 """The end of a run on the terminal: the verdict, the table, where things are, what to do next."""
 
+import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +11,9 @@ from codegen_hpo.cli.terminal import number, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from codegen_hpo.run import Run
+    from codegen_hpo.scoring.baselines import Baseline
     from codegen_hpo.store.history import History
+    from codegen_hpo.task import Metric
 
 _SHOWN = 5  # trials in the table, the best ones
 
@@ -34,14 +39,32 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
         cost = "unknown" if ledger.cost_usd is None else f"{ledger.cost_usd:.4f} USD"
         about = " (some counted by us)" if ledger.total.estimated else ""
         click.echo(
-            f"Model: {ledger.total.requests} requests, {ledger.total.prompt_tokens} + "
+            f"Model: {counted(ledger.total.requests, 'request')}, {ledger.total.prompt_tokens} + "
             f"{ledger.total.completion_tokens} tokens{about}, cost {cost}."
         )
     click.echo(f"\nEverything is in {plain(run.path)}")
     click.echo(f"  codegen-hpo show {run.path} --code        the function that was written")
     click.echo(f"  codegen-hpo predict {run.path} NEW.csv    predictions for new rows")
     click.echo(f"  codegen-hpo export {run.path} -o model    a folder that needs no codegen-hpo")
-    click.echo(f"  codegen-hpo resume {run.path} --trials {len(history.trials) + 10}   more trials")
+    click.echo(f"  {resume_command(run.path, history)}   more trials")
+
+
+def resume_command(path: Path | str, history: "History") -> str:
+    """The command that goes on: with --trials alone, a run whose time is spent would end at once."""
+    budget = history.settings["budget"]
+    options = [f"--trials {len(history.trials) + 10}"]
+    if budget["seconds"]:
+        options.append(f"--time {math.ceil(history.elapsed_s + budget['seconds'])}s")
+    if budget["tokens"]:
+        options.append(f"--max-tokens {2 * budget['tokens']}")
+    if budget["usd"]:
+        options.append(f"--max-cost {2 * budget['usd']:g}")
+    return f"codegen-hpo resume {path} {' '.join(options)}"
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 trial", "2 trials"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def verdict(run: "Run") -> str:
@@ -55,17 +78,23 @@ def verdict(run: "Run") -> str:
     if final.test_score is None:
         return told + ", not defined on the test rows."
     told += f", {number(final.test_score)} on the sealed test rows"
-    scored = [b for b in history.baselines if b.test_score is not None]
-    if not scored:
-        return told + "."
-    best = min(scored, key=lambda b: metric.loss(b.test_score or 0.0))
-    assert best.test_score is not None
-    won = metric.loss(final.test_score) < metric.loss(best.test_score)
-    return told + (
-        f": better than the best baseline there, {best.name} ({number(best.test_score)})."
-        if won
-        else f": NOT better than the baseline {best.name} ({number(best.test_score)})."
+    return told + against(metric, final.test_score, history.baselines)
+
+
+def against(metric: "Metric", test_score: float, baselines: Sequence["Baseline"]) -> str:
+    """The end of the verdict: how a test score stands to the best of the baselines."""
+    best = min(
+        (b for b in baselines if b.test_score is not None),
+        key=lambda b: metric.loss(b.test_score or 0.0),
+        default=None,
     )
+    if best is None or best.test_score is None:
+        return "."
+    ours, theirs = metric.loss(test_score), metric.loss(best.test_score)
+    named = f"{best.name} ({number(best.test_score)})"
+    if ours > theirs:
+        return f": NOT better than the baseline {named}."
+    return f": {'better than' if ours < theirs else 'level with'} the best baseline there, {named}."
 
 
 def outcome_json(run: "Run") -> dict[str, Any]:
@@ -117,7 +146,7 @@ def _print_scores(history: "History", metric: str) -> None:
     rows.sort(key=lambda row: float("inf") if row[0] is None else row[0])
     failed = sum(trial.loss is None for trial in history.trials)
     title = f"{metric}, {'higher' if direction.higher_is_better else 'lower'} is better; "
-    title += f"{len(history.trials)} trials, {failed} failed"
+    title += f"{counted(len(history.trials), 'trial')}, {failed} failed"
     print_table(
         ["model", "proposed by", "validation", "test", "seconds", "parameters"],
         [row[1] for row in rows],

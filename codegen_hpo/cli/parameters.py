@@ -1,5 +1,6 @@
 """Kinds of option values, and the options that several commands share."""
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -23,6 +24,19 @@ class Duration(click.ParamType[float]):
         if not match or float(match[1]) == 0:
             self.fail(f"{value!r} is not a time above zero; write 90s, 30m or 1.5h", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
+
+
+class Finite(click.FloatRange):
+    """A number in a range: "nan" passes every comparison and "inf" open ones, neither is meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number is not None and not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+SEED = click.IntRange(0, 2**32 - 1)  # what scikit-learn and Optuna take
 
 
 class Cost(click.ParamType[float]):

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from codegen_hpo.cli.parameters import find_run, json_option, run_argument, sandbox_options
+from codegen_hpo.cli.parameters import SEED, find_run, json_option, run_argument, sandbox_options
 
 
 @click.command("rerun")
 @run_argument
 @click.argument("trial")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another value for an argument.")
-@click.option("--seed", type=int, help="Another seed.")
+@click.option("--seed", type=SEED, help="Another seed.")
 @sandbox_options
 @json_option
 def command(
@@ -26,9 +26,9 @@ def command(
 ) -> None:
     """Train TRIAL (t007 or 7) of RUN again, in a sandbox, and say "identical" or what differs.
 
-    The run is not changed.
+    The run is not changed. The exit code is 1 when a trial that was left as it is came out otherwise.
     """
-    from codegen_hpo.cli.terminal import number, plain, print_json
+    from codegen_hpo.cli.terminal import print_json
     from codegen_hpo.run import Run
 
     pairs = [change.partition("=") for change in changes]
@@ -50,7 +50,16 @@ def command(
                 "differences": [difference._asdict() for difference in result.differences],
             }
         )
-        return
+    else:
+        _print(result)
+    asked_for_more = bool(changes) or seed is not None
+    if not result.identical and not asked_for_more:
+        click.get_current_context().exit(1)
+
+
+def _print(result: "Rerun") -> None:
+    from codegen_hpo.cli.terminal import number, plain
+
     verdict = "identical" if result.identical else "differs"
     click.echo(
         f"{result.trial}: {verdict}; "

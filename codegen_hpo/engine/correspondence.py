@@ -1,7 +1,7 @@
 """Every exchange with the language model: kept in the run, counted, and never paid for twice."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import check_ledger
@@ -9,6 +9,13 @@ from codegen_hpo.engine.settings import Budget
 from codegen_hpo.llm import cassette
 from codegen_hpo.llm.ledger import Ledger
 from codegen_hpo.llm.messages import Ask, Reply, Request
+
+
+class Spending(NamedTuple):
+    """What one scope cost, for the record of what came of it."""
+
+    prompt_hash: str  # of the last request; empty if none was sent
+    tokens: int
 
 
 class Correspondence:
@@ -22,6 +29,7 @@ class Correspondence:
         self.scope = ""
         self._ask, self._journal, self._ledger, self._budget = ask, journal, ledger, budget
         self._asked: Counter[str] = Counter()
+        self._spent: dict[str, Spending] = {}
 
     def ask(self, request: Request) -> Reply:
         """The recorded reply, or the model's. Raises Spent when the budget for the model is used up."""
@@ -34,7 +42,13 @@ class Correspondence:
             check_ledger(self._budget, self._ledger)
             reply = self._exchange(key, request)
         self._ledger.add(request.purpose, reply)
+        tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens
+        self._spent[self.scope] = Spending(cassette.request_hash(request), self.spent().tokens + tokens)
         return reply
+
+    def spent(self) -> Spending:
+        """What the present scope cost so far."""
+        return self._spent.get(self.scope, Spending("", 0))
 
     def _exchange(self, key: str, request: Request) -> Reply:
         folder = self._journal.folder

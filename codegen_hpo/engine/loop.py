@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from codegen_hpo.author.base import Author, Brief, Draft
 from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate
-from codegen_hpo.engine.correspondence import Correspondence
+from codegen_hpo.engine.correspondence import Correspondence, Spending
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Spent, check_budget
 from codegen_hpo.engine.settings import Settings
@@ -225,13 +225,13 @@ class Search:
         event = self.journal.recall("trial", self._key(candidate))
         if event is None:
             number = 1 + max((trial.number for trial in self.trials), default=0)
-            event = self.journal.record(
-                "trial",
-                self._key(candidate),
-                lambda: self.runner.run(
-                    candidate, call, number, worker, self._device(), self._seconds_left()
-                ),
-            )
+            spent = self.letters.spent() if self.letters else Spending("", 0)
+
+            def produce() -> dict[str, Any]:
+                data = self.runner.run(candidate, call, number, worker, self._device(), self._seconds_left())
+                return data | spent._asdict()
+
+            event = self.journal.record("trial", self._key(candidate), produce)
         trial = codec.trial_from_json(event.data)
         self.trials.append(trial)
         return trial

@@ -95,6 +95,7 @@ class TrialRunner:
             "files": files,
             "job": limits,
             "worker": worker_versions(worker.hello),
+            "bundle_hash": self.folder.of_kind("prepared")[0].data["bundle_hash"],
             "wall_s": round(wall_s, 3),
         }
 

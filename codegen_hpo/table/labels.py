@@ -53,6 +53,8 @@ def read_labels(column: "pd.Series[Any]", kind: Kind | None) -> Labels:
     numbers = read_numbers(column) if levels is None else _numbers(column, levels)
     inferred, reason = _infer(column, numbers, distinct)
     if kind is None:
+        if levels is not None and numbers is None:
+            _refuse_nearly_numbers(name, levels)
         kind = inferred
     else:
         reason = "asked for"
@@ -77,12 +79,28 @@ def _refuse_unusable(name: str, column: "pd.Series[Any]") -> None:
             )
 
 
+def _refuse_nearly_numbers(name: str, levels: Levels) -> None:
+    """Many different numbers with a few slips among them are a regression to be cleaned, not classes."""
+    texts = sorted({text for text in levels.names if text})
+    slips = [text for text in texts if np.isnan(parse_number(text))]
+    if len(texts) > FEW and len(slips) <= 0.5 * len(texts):
+        shown = ", ".join(f"{text!r:.40}" for text in slips[:5])
+        raise DataError(
+            f"target {name!r} holds numbers, but {len(slips)} of its {len(texts)} values are none: {shown}"
+            f"{', …' if len(slips) > 5 else ''}",
+            hint="Remove or replace these values, or say --task multiclass if they are all names of classes.",
+        )
+
+
 def _numbers(column: "pd.Series[Any]", levels: Levels) -> Floats | None:
     """The target as numbers where every text reads as one, or where it is boolean; else None."""
     if getattr(column.dtype, "kind", "O") == "b":
         return read_numbers(column)
-    parsed = np.array([parse_number(name) if name else 0.0 for name in levels.names])
-    return None if np.isnan(parsed).any() else np.append(parsed, np.nan)[levels.codes]
+    for mark in ".,":
+        parsed = np.array([parse_number(text, mark) if text else np.nan for text in levels.names])
+        if not any(text and np.isnan(number) for text, number in zip(levels.names, parsed, strict=True)):
+            return np.append(parsed, np.nan)[levels.codes]
+    return None
 
 
 def _infer(column: "pd.Series[Any]", numbers: Floats | None, distinct: int) -> tuple[Kind, str]:

@@ -5,11 +5,12 @@ import gzip
 import hashlib
 import io
 import re
+import warnings
 import zlib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,18 @@ import pandas as pd
 from codegen_hpo.errors import ConfigError, DataError
 from codegen_hpo.table.encoding import level_name, levels_of
 
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),  # before utf-16, whose mark it begins with
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+# what Windows-1252 adds to ASCII in western European texts; a letter of another alphabet gives other signs
+_WESTERN = frozenset(
+    "ÄÖÜäöüßÀÂÆÇÈÉÊËÎÏÔŒÙÛŸàâæçèéêëîïôœùûÿÁÍÑÓÚáíñóúÃÕãõÅØåøìòÌÒ€£¥§°²³µ½¼¾·ºª«»‹›‘’“”„–—…•¿¡©®™´¨× "
+)
+_WORD = re.compile(r"[^\W\d_]+")
 _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 60
 _LEADING_ZERO = re.compile(r"\s*0[0-9]")
@@ -30,6 +42,7 @@ class Table:
     name: str  # the file's name, without a path
     frame: pd.DataFrame = field(repr=False)
     sha256: str  # of the file's bytes, or of a frame's cells
+    warnings: tuple[str, ...] = ()  # what was guessed in reading it
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, name: str = "frame") -> "Table":
@@ -49,13 +62,15 @@ def read_table(path: str | Path) -> Table:
     path = Path(path)
     data = _bytes(path)
     sha256 = hashlib.sha256(data).hexdigest()
+    data = _unpack(data, path.name)
+    notes: tuple[str, ...] = ()
     if data[:4] == b"PAR1":
         frame = _read_parquet(data, path.name)
     else:
-        frame = _read_csv(_unpack(data, path.name), path.name)
+        frame, notes = _read_csv(data, path.name)
     if not len(frame):
         raise DataError(f"{path.name}: a header of {frame.shape[1]} columns, but no rows")
-    return Table(name=path.name, frame=frame, sha256=sha256)
+    return Table(name=path.name, frame=frame, sha256=sha256, warnings=notes)
 
 
 def _bytes(path: Path) -> bytes:
@@ -108,9 +123,14 @@ def _read_parquet(data: bytes, name: str) -> pd.DataFrame:
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
-def _read_csv(data: bytes, name: str) -> pd.DataFrame:
+class _Read(NamedTuple):
+    frame: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def _read_csv(data: bytes, name: str) -> _Read:
     encoding = _encoding(data, name)
-    lines = data[: 1 << 20] if encoding.startswith("utf-16") else data[: 1 << 18]
+    lines = data[: 1 << 20] if encoding.startswith(("utf-16", "utf-32")) else data[: 1 << 18]
     sample = lines.decode(encoding, errors="ignore")
     # a wide header may be longer than the first piece
     if "\n" not in sample and "\r" not in sample:
@@ -127,12 +147,21 @@ def _read_csv(data: bytes, name: str) -> pd.DataFrame:
     if kept:
         texts = _parse(data, name, options | {"dtype": str, "usecols": kept})
         frame = frame.assign(**{str(frame.columns[i]): texts.iloc[:, n] for n, i in enumerate(kept)})
-    return frame.set_axis(header, axis=1)
+    guessed = f"{name} is not UTF-8; it was read as {encoding}: save it as UTF-8 if letters look wrong"
+    return _Read(frame.set_axis(header, axis=1), () if encoding.startswith("utf") else (guessed,))
 
 
 def _parse(data: bytes, name: str, options: dict[str, Any]) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), **options)
+        with warnings.catch_warnings():
+            # "Length of header or names does not match length of data": values would be lost
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), **options)
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{name}: with the delimiter {options['sep']!r} the rows have more fields than the header",
+            hint="Name every column in the header line, and quote values that hold the delimiter.",
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         reason = str(error).replace("Error tokenizing data. C error: ", "").strip()
         raise DataError(
@@ -163,6 +192,8 @@ def _encoding(data: bytes, name: str) -> str:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
+        if _western(data[: 1 << 18]):
+            return "cp1252"
         from charset_normalizer import from_bytes
 
         best = from_bytes(data[: 1 << 18]).best()
@@ -172,6 +203,21 @@ def _encoding(data: bytes, name: str) -> str:
             ) from None
         return best.encoding
     return "utf-8"
+
+
+def _western(data: bytes) -> bool:
+    """Whether the bytes read as western European text in Windows-1252, of which latin-1 is a part.
+
+    The detector is unsure where few letters are beyond ASCII, as in most tables: it read "größe" as Baltic.
+    """
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    if not {letter for letter in text if letter > "\x7f"} <= _WESTERN:
+        return False
+    accented = [word for word in _WORD.findall(text) if not word.isascii()]
+    return sum(letter.isascii() for word in accented for letter in word) * 2 >= sum(map(len, accented))
 
 
 def _delimiter(sample: str) -> str:

@@ -91,7 +91,7 @@ def test_an_unreachable_endpoint_is_named(start: Start, monkeypatch: pytest.Monk
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     with ScriptedServer() as server:
         gone = server.base_url
-    with pytest.raises(EndpointError, match="127.0.0.1"):
+    with pytest.raises(EndpointError, match=r"127\.0\.0\.1"):
         start(**MODEL, base_url=gone)
 
 
@@ -166,6 +166,19 @@ def test_a_model_that_never_sends_a_usable_call_ends_the_tuning_and_keeps_what_t
     assert len(run.history.trials) == 1
     assert run.history.final is not None
     assert "call" in run.history.final.reason
+
+
+def test_each_trial_records_where_it_came_from(start: Start, source: str) -> None:
+    with ScriptedServer([replies.code(source), replies.text("hm"), CALL]) as server:
+        run = start(**MODEL, base_url=server.base_url, budget=Budget(trials=2))
+    exchanges = events(run, "reply")
+    first, second = events(run, "trial")
+    assert first["prompt_hash"] == exchanges[0]["request_hash"]
+    assert second["prompt_hash"] == exchanges[2]["request_hash"]
+    assert first["tokens"] + second["tokens"] == run.ledger.total.tokens  # type: ignore[operator]
+    assert second["code_hash"] == run.best.candidate.code_hash
+    assert second["bundle_hash"] == events(run, "prepared")[0]["bundle_hash"]
+    assert second["worker"]["torch"]  # type: ignore[index]
 
 
 def test_the_token_limit_ends_the_search_before_the_next_request(start: Start, source: str) -> None:

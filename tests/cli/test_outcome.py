@@ -1,0 +1,83 @@
+"""What the end of a run tells: the comparison, the counts, the command that goes on."""
+
+import pytest
+
+from codegen_hpo.cli.follow import Follow
+from codegen_hpo.cli.outcome import against, counted, resume_command
+from codegen_hpo.engine.settings import Budget, Settings
+from codegen_hpo.records import Event
+from codegen_hpo.scoring.baselines import Baseline
+from codegen_hpo.store.history import History
+from codegen_hpo.task import METRICS
+
+
+def baseline(name: str, test_score: float | None) -> Baseline:
+    return Baseline(name=name, seconds=0.1, validation_score=test_score, test_score=test_score)
+
+
+def history(budget: Budget, elapsed_s: float = 48.2) -> History:
+    return History(
+        name="r",
+        state="done",
+        settings=Settings(budget=budget).to_json(),
+        versions={},
+        attempts=(),
+        candidates=(),
+        trials=(),
+        baselines=(),
+        final=None,
+        elapsed_s=elapsed_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        (0.9, ": better than the best baseline there, linear (0.8)."),
+        (0.8, ": level with the best baseline there, linear (0.8)."),
+        (0.7, ": NOT better than the baseline linear (0.8)."),
+    ],
+)
+def test_a_winner_is_better_than_level_with_or_not_better_than_the_best_baseline(
+    score: float, said: str
+) -> None:
+    rows = (baseline("majority", 0.5), baseline("linear", 0.8))
+    assert against(METRICS["accuracy"], score, rows) == said
+
+
+def test_baselines_without_a_test_score_are_not_compared_with() -> None:
+    assert against(METRICS["rmse"], 1.0, (baseline("mean", None),)) == "."
+
+
+def test_the_resume_command_raises_the_trials_alone_where_nothing_else_is_limited() -> None:
+    assert resume_command("runs/r", history(Budget(trials=3))) == "codegen-hpo resume runs/r --trials 10"
+
+
+def test_the_resume_command_raises_every_limit_of_the_run() -> None:
+    spent = history(Budget(trials=3, seconds=40.0, tokens=4000, usd=0.5))
+    assert resume_command("runs/r", spent) == (
+        "codegen-hpo resume runs/r --trials 10 --time 89s --max-tokens 8000 --max-cost 1"
+    )
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials")])
+def test_one_of_a_kind_is_named_in_the_singular(count: int, said: str) -> None:
+    assert counted(count, "trial") == said
+
+
+def test_the_marks_of_better_trials_stand_in_one_column(capsys: pytest.CaptureFixture[str]) -> None:
+    follow = Follow("rmse")
+    for score in (0.67451, 0.6609, 12.0):
+        follow.receive(trial_event(score))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "    1.0s  c01  t001 tpe     rmse 0.67451 *  2.0s  width=64",
+        "    1.0s  c01  t001 tpe     rmse 0.6609  *  2.0s  width=64",
+        "    1.0s  c01  t001 tpe     rmse 12         2.0s  width=64",
+    ]
+
+
+def trial_event(score: float) -> Event:
+    call = {"arguments": {"width": 64}, "proposed_by": "tpe", "reasoning": ""}
+    data = {"number": 1, "call": call, "outcome": {}, "loss": score, "score": score, "wall_s": 2.0}
+    return Event(number=1, kind="trial", key="c01/1", data=data, elapsed_s=1.0, time="")
