@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from codegen_hpo.engine.settings import Budget as Budget
     from codegen_hpo.errors import CodegenHpoError as CodegenHpoError
     from codegen_hpo.errors import ConfigError as ConfigError
     from codegen_hpo.errors import DataError as DataError
@@ -11,18 +12,17 @@ if TYPE_CHECKING:
     from codegen_hpo.errors import NoCandidateError as NoCandidateError
     from codegen_hpo.errors import NoModelError as NoModelError
     from codegen_hpo.errors import SandboxError as SandboxError
-    from codegen_hpo.run import Budget as Budget
+    from codegen_hpo.fitting import fit as fit
     from codegen_hpo.run import Run as Run
-    from codegen_hpo.run import fit as fit
     from codegen_hpo.task import Task as Task
 
 __version__ = "0.1.0"
 
 # torch, pandas and scikit-learn take seconds to import: nothing heavy is loaded until it is asked for
 _HOMES = {
-    "Budget": "run",
+    "Budget": "engine.settings",
     "Run": "run",
-    "fit": "run",
+    "fit": "fitting",
     "Task": "task",
     "CodegenHpoError": "errors",
     "ConfigError": "errors",

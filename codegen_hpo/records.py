@@ -1,7 +1,7 @@
 """Plain data that travels between the parts: findings, candidates, calls, jobs, outcomes, trials, events."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -138,6 +138,11 @@ class Trial:
     def name(self) -> str:
         """The trial's name in its run, "t007"."""
         return f"t{self.number:03d}"
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials that have a score, the best first, the earliest of equals before the others."""
+    return sorted((t for t in trials if t.loss is not None), key=lambda t: (t.loss, t.number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """A recorded trial, run again: identical, or what differs."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -85,7 +84,6 @@ def rerun(
     pairs: list[tuple[str, Any, Any]] = [
         ("arguments", dict(trial.call.arguments), arguments),
         ("seed", trial.seed, job.seed),
-        ("code", trial.code_hash, hashlib.sha256(source.encode()).hexdigest()),
         ("status", trial.outcome.status, _status(outcome, score)),
         ("metric", trial.score, score),
         ("curve", _losses(trial.outcome), _losses(outcome)),

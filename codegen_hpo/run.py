@@ -1,140 +1,33 @@
-"""Runs from Python: start one, open one, use its model. The command line is a thin layer over this file."""
+"""A run on disk: look at it, resume it, use its model. The command line is a thin layer over this file."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from codegen_hpo.author.base import Author
-from codegen_hpo.author.cookbook import RECIPES
-from codegen_hpo.engine.parts import MakeTuner
-from codegen_hpo.engine.session import MakeAsk, Session, price_of
-from codegen_hpo.engine.settings import Budget, History, Settings, TunerName
-from codegen_hpo.errors import CodegenHpoError, ConfigError, Interrupted, reading
+from codegen_hpo.author.cookbook import is_recipe
+from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
+from codegen_hpo.engine.session import Session, price_of
+from codegen_hpo.engine.settings import Settings
+from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.export import export
-from codegen_hpo.llm.endpoint import Endpoint
-from codegen_hpo.llm.events import LLMEvent
+from codegen_hpo.llm.endpoint import OPENAI, Endpoint
 from codegen_hpo.llm.ledger import Ledger
-from codegen_hpo.llm.messages import Ask
 from codegen_hpo.predict import predict, winner
 from codegen_hpo.records import Candidate, Sink, Trial
 from codegen_hpo.rerun import Rerun, rerun
 from codegen_hpo.sandbox.base import Sandbox
-from codegen_hpo.sandbox.choose import choose_sandbox
-from codegen_hpo.sandbox.limits import Limits
 from codegen_hpo.space import Scalar
 from codegen_hpo.store import history as records
 from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.history import source_of
 from codegen_hpo.table.read import read_table
 from codegen_hpo.task import METRICS, Task
-
-__all__ = ["Budget", "Run", "fit"]
-
-
-def fit(
-    task: Task,
-    *,
-    model: str | None = None,
-    base_url: str | None = None,
-    temperature: float | None = None,
-    cookbook: bool = False,
-    author: Author | None = None,
-    tuner: TunerName | MakeTuner | None = None,
-    sandbox: str | Sandbox = "auto",
-    unsafe: bool = False,
-    budget: Budget | None = None,
-    candidates: int | None = None,
-    history: History = "compressed",
-    reasoning: bool = False,
-    repairs: int = 5,
-    private: bool = False,
-    device: str = "auto",
-    threads: int | None = None,
-    memory_bytes: int = 4 << 30,
-    trial_s: float = 300.0,
-    price: tuple[float, float] | None = None,
-    seed: int = 0,
-    runs: Path | str = "runs",
-    sinks: Sequence[Sink] = (),
-    environ: Mapping[str, str] | None = None,
-) -> "Run":
-    """The finished run of a task: a function written, checked, executed and tuned.
-
-    Without an endpoint (`model`, `base_url`, or OPENAI_API_KEY and OPENAI_BASE_URL in the environment) the
-    cookbook writes and TPE tunes.
-
-    Args:
-        author: writes in place of the language model or the cookbook.
-        tuner: "llm", "tpe", "random", or what makes a tuner for a candidate.
-        sandbox: "auto", "docker", "none", or a sandbox of your own.
-        unsafe: let "none" run code that a model wrote.
-        candidates: how many different functions to write; 1 by default, 2 with the cookbook.
-        trial_s: training time of one trial, seconds.
-        price: USD per million prompt and completion tokens.
-        runs: the folder of all runs.
-
-    Raises:
-        ConfigError: a choice that cannot be.
-        EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
-    """
-    endpoint = None
-    if not cookbook and author is None:
-        endpoint = Endpoint.resolve(
-            base_url=base_url,
-            model=model,
-            temperature=temperature,
-            environ=os.environ if environ is None else environ,
-        )
-    by_model = endpoint is not None
-    settings = Settings(
-        author=author.name if author else f"llm:{endpoint.model}" if endpoint else "cookbook",
-        tuner=tuner if isinstance(tuner, str) else "custom" if tuner else "llm" if by_model else "tpe",
-        history=history,
-        reasoning=reasoning,
-        candidates=candidates or (1 if by_model or author else 2),
-        repairs=repairs,
-        seed=seed,
-        sandbox=sandbox if isinstance(sandbox, str) else sandbox.name,
-        unsafe=unsafe,
-        device=device,
-        threads=threads or min(4, os.cpu_count() or 1),
-        memory_bytes=memory_bytes,
-        trial_s=trial_s,
-        private=private,
-        endpoint=endpoint.url if endpoint else "",
-        model=endpoint.model if endpoint else "",
-        temperature=temperature,
-        price=price,
-        budget=budget or Budget(),
-    )
-    if settings.author == "cookbook" and settings.candidates > len(RECIPES):
-        raise ConfigError(
-            f"{settings.candidates} candidates are asked for, the cookbook holds {len(RECIPES)}",
-            hint="ask for fewer, or configure a model that writes more",
-        )
-    if settings.tuner == "llm" and not by_model:
-        raise ConfigError(
-            "the tuner llm needs a language model, and none is configured",
-            hint="set OPENAI_API_KEY or give --base-url; --tuner tpe needs none",
-        )
-    trusted = author.trusted if author else not by_model
-    place = _place(sandbox, settings, trusted=trusted)
-    run = Run(RunFolder.create(Path(runs), task.target, datetime.now()))
-    _work(
-        run,
-        settings,
-        task=task,
-        sandbox=place,
-        make_ask=_asker(endpoint),
-        author=author,
-        make_tuner=None if tuner is None or isinstance(tuner, str) else tuner,
-        sinks=sinks,
-    )
-    return run
 
 
 class Best(NamedTuple):
@@ -237,7 +130,8 @@ class Run:
     ) -> pd.DataFrame:
         """Predictions for new rows, made in a sandbox; see `codegen_hpo.predict.predict`."""
         frame = data if isinstance(data, pd.DataFrame) else read_table(Path(data)).frame
-        return predict(self.folder, self.best.trial, frame, self._sandbox(sandbox, unsafe), proba=proba)
+        place = self._sandbox(sandbox, unsafe, device="cpu")
+        return predict(self.folder, self.best.trial, frame, place, proba=proba)
 
     def export(self, to: Path | str) -> list[Path]:
         """The files of a folder that predicts with torch, numpy and pandas alone. Raises ConfigError."""
@@ -272,6 +166,7 @@ class Run:
         seconds: float | None = None,
         tokens: int | None = None,
         usd: float | None = None,
+        patience: int | None = None,
         base_url: str | None = None,
         author: Author | None = None,
         tuner: MakeTuner | None = None,
@@ -287,29 +182,28 @@ class Run:
             EndpointError, SandboxError, NoCandidateError, NoModelError: as `fit`.
         """
         recorded = self._settings()
-        given: dict[str, Any] = {"trials": trials, "seconds": seconds, "tokens": tokens, "usd": usd}
+        given: dict[str, Any] = {
+            "trials": trials,
+            "seconds": seconds,
+            "tokens": tokens,
+            "usd": usd,
+            "patience": patience,
+        }
         changed = {name: value for name, value in given.items() if value is not None}
-        settings = replace(
-            recorded, budget=replace(recorded.budget, **changed), unsafe=unsafe or recorded.unsafe
-        )
+        settings = replace(recorded, budget=replace(recorded.budget, **changed), unsafe=unsafe)
         endpoint = None
-        if settings.model:
-            endpoint = Endpoint.resolve(
-                base_url=base_url or settings.endpoint,
-                model=settings.model,
-                temperature=settings.temperature,
-                environ=os.environ if environ is None else environ,
-            )
-        _work(
-            self,
-            settings,
+        if settings.model and author is None:
+            endpoint = _recorded_endpoint(settings, base_url, os.environ if environ is None else environ)
+        Session(
+            folder=self.folder,
             task=Task.from_json(self.task),
+            settings=settings,
             sandbox=self._sandbox(sandbox, unsafe, author),
-            make_ask=_asker(endpoint),
+            make_ask=asker(endpoint, settings.reply_s),
             author=author,
             make_tuner=tuner,
             sinks=sinks,
-        )
+        ).run()
 
     def _settings(self) -> Settings:
         history = self.history
@@ -321,65 +215,46 @@ class Run:
         with reading(self.path / "events.jsonl"):
             return Settings.from_json(history.settings)
 
-    def _sandbox(self, sandbox: str | Sandbox, unsafe: bool, author: Author | None = None) -> Sandbox:
+    def _sandbox(
+        self, sandbox: str | Sandbox, unsafe: bool, author: Author | None = None, device: str | None = None
+    ) -> Sandbox:
+        """The sandbox asked for, or the recorded one.
+
+        What the folder says of itself counts for nothing here, for it may have come by mail: code is trusted
+        if every source that ran is a recipe of ours to the letter, and the wall is left out only if that is
+        said now.
+        """
         settings = self._settings()
         if sandbox == "auto":
             sandbox = settings.sandbox
-        trusted = author.trusted if author else settings.author == "cookbook"
-        return _place(sandbox, replace(settings, unsafe=unsafe or settings.unsafe), trusted=trusted)
+        trusted = (
+            author.trusted
+            if author
+            else settings.author == "cookbook"
+            and all(is_recipe(source_of(self.folder, trial)) for trial in self.history.trials)
+        )
+        settings = replace(settings, unsafe=unsafe, device=device or settings.device)
+        return find_sandbox(sandbox, settings, trusted=trusted)
 
 
-def _work(
-    run: Run,
-    settings: Settings,
-    *,
-    task: Task,
-    sandbox: Sandbox,
-    make_ask: MakeAsk | None,
-    author: Author | None,
-    make_tuner: MakeTuner | None,
-    sinks: Sequence[Sink],
-) -> None:
-    """One session under the run's lock; errors learn where the run is."""
-    session = Session(
-        folder=run.folder,
-        task=task,
-        settings=settings,
-        sandbox=sandbox,
-        make_ask=make_ask,
-        author=author,
-        make_tuner=make_tuner,
-        sinks=sinks,
+def _recorded_endpoint(
+    settings: Settings, base_url: str | None, environ: Mapping[str, str]
+) -> Endpoint | None:
+    """The endpoint of a resumed run. A key is not sent to an address that only the run's folder names.
+
+    Raises ConfigError if the recorded endpoint is neither OpenAI's, nor on this machine, nor configured now.
+    """
+    configured = base_url or environ.get("OPENAI_BASE_URL") or ""
+    host = urlsplit(settings.endpoint).hostname or ""
+    if not configured and settings.endpoint != OPENAI and host not in ("localhost", "127.0.0.1", "::1"):
+        raise ConfigError(
+            f"the run's model is {settings.model} at {settings.endpoint}, which is not configured here",
+            hint=f"if you trust that address: --base-url {settings.endpoint}",
+        )
+    return Endpoint.resolve(
+        base_url=configured or settings.endpoint,
+        model=settings.model,
+        temperature=settings.temperature,
+        max_tokens=settings.reply_tokens,
+        environ=environ,
     )
-    try:
-        with run.folder.writing():
-            session.run()
-    except CodegenHpoError as error:
-        error.run = run.path
-        raise
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(run.path) from interrupt
-
-
-def _place(sandbox: str | Sandbox, settings: Settings, *, trusted: bool) -> Sandbox:
-    if not isinstance(sandbox, str):
-        return sandbox
-    return choose_sandbox(
-        sandbox,
-        trusted=trusted,
-        unsafe=settings.unsafe,
-        device=settings.device,
-        limits=Limits(memory_bytes=settings.memory_bytes, cpus=settings.threads),
-    )
-
-
-def _asker(endpoint: Endpoint | None) -> MakeAsk | None:
-    if endpoint is None:
-        return None
-
-    def make(on_event: Callable[[LLMEvent], None]) -> Ask:
-        from codegen_hpo.llm.client import Client  # the openai client takes half a second to import
-
-        return Client(endpoint, on_event=on_event).ask
-
-    return make

@@ -7,9 +7,11 @@ never here.
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from codegen_hpo.author.base import Brief, Draft
 from codegen_hpo.errors import ConfigError
+from codegen_hpo.table.target import TRANSFORMS
 from codegen_hpo.task import Kind
 
 RECIPES = ("plr", "tabm", "mlp", "residual")  # the best first: see the prompts' house knowledge
@@ -55,6 +57,16 @@ class CookbookAuthor:
         if kind == "regression":
             text = _with_default(text, "target_transform", self._default_transform)
         return _without(text, _IDLE[kind])
+
+
+def is_recipe(source: str) -> bool:
+    """Whether a source is one of ours to the letter, as offered for some kind of task."""
+    return any(
+        source == CookbookAuthor(default_transform=transform).source(number, kind)
+        for number in range(1, len(RECIPES) + 1)
+        for kind in get_args(Kind)
+        for transform in TRANSFORMS
+    )
 
 
 def _without(source: str, names: Sequence[str]) -> str:

@@ -69,6 +69,10 @@ from codegen_hpo.cli.parameters import (
 @click.option(
     "--repairs", type=click.IntRange(0), default=5, show_default=True, help="Mended attempts a candidate."
 )
+@click.option(
+    "--reply-time", type=Duration(), default="5m", show_default=True, help="For one reply of the model."
+)
+@click.option("--reply-tokens", type=click.IntRange(1), help="Longest reply. [default: the server's own]")
 @click.option("--private", is_flag=True, help="Mask column names and send no values to the model.")
 @sandbox_options
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -97,7 +101,8 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
     from codegen_hpo.cli.follow import Follow
     from codegen_hpo.cli.outcome import print_outcome
     from codegen_hpo.cli.terminal import plain, print_json
-    from codegen_hpo.run import Budget, fit
+    from codegen_hpo.engine.settings import Budget
+    from codegen_hpo.fitting import fit
     from codegen_hpo.task import Task
 
     loud = not quiet and not as_json
@@ -125,6 +130,8 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
         threads=options["threads"],
         memory_bytes=int(options["memory_gib"] * 2**30),
         trial_s=options["trial_time"],
+        reply_s=options["reply_time"],
+        reply_tokens=options["reply_tokens"],
         **{
             name: options[name]
             for name in (

@@ -71,19 +71,22 @@ def main() -> None:
     except CodegenHpoError as error:
         code = error.exit_code
         _complain(error)
-    except Interrupted as interrupted:
+    except (KeyboardInterrupt, click.Abort) as stopped:
         code = INTERRUPTED
-        click.echo(
-            f"interrupted; nothing is lost. Go on with:  codegen-hpo resume {interrupted.run}", err=True
-        )
-    except (KeyboardInterrupt, click.Abort):
-        code = INTERRUPTED
-        click.echo("interrupted", err=True)
+        # click turns every KeyboardInterrupt into its Abort, with the cause
+        interrupted = stopped.__cause__ if isinstance(stopped, click.Abort) else stopped
+        click.echo(_farewell(interrupted), err=True)
     except BrokenPipeError:
         # the reader of our output went away (`| head`): not an error; the interpreter must not flush again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _farewell(stopped: BaseException | None) -> str:
+    if isinstance(stopped, Interrupted):
+        return f"interrupted; nothing is lost. Go on with:  codegen-hpo resume {stopped.run}"
+    return "interrupted"
 
 
 def _complain(error: CodegenHpoError) -> None:

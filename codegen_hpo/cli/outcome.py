@@ -51,7 +51,8 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
 
 def resume_command(path: Path | str, history: "History") -> str:
     """The command that goes on: with --trials alone, a run whose time is spent would end at once."""
-    budget = history.settings["budget"]
+    # a run that was killed at once has no settings yet
+    budget = history.settings.get("budget") or dict.fromkeys(("seconds", "tokens", "usd"))
     options = [f"--trials {len(history.trials) + 10}"]
     if budget["seconds"]:
         options.append(f"--time {math.ceil(history.elapsed_s + budget['seconds'])}s")

@@ -142,6 +142,7 @@ def sandbox_options(command: Any) -> Any:
         "--unsafe-no-sandbox",
         "unsafe",
         is_flag=True,
+        allow_from_autoenv=False,  # the wall is left out by a word on the command line only
         help="Run a model's code in a child process with no wall around it. Only where you trust it.",
     )
     which = click.option(

@@ -1,10 +1,14 @@
 """codegen-hpo rerun"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from codegen_hpo.cli.parameters import SEED, find_run, json_option, run_argument, sandbox_options
+
+if TYPE_CHECKING:
+    from codegen_hpo.rerun import Rerun
 
 
 @click.command("rerun")

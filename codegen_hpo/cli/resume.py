@@ -13,6 +13,7 @@ from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, ru
 @click.option("--time", "seconds", type=Duration(), help="Wall-clock budget in all, time spent included.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Tokens in all.")
 @click.option("--max-cost", type=Cost(), help="US dollars in all.")
+@click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
 @sandbox_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
@@ -25,6 +26,7 @@ def command(
     seconds: float | None,
     max_tokens: int | None,
     max_cost: float | None,
+    patience: int | None,
     base_url: str | None,
     sandbox: str,
     unsafe: bool,
@@ -50,6 +52,7 @@ def command(
         seconds=seconds,
         tokens=max_tokens,
         usd=max_cost,
+        patience=patience,
         base_url=base_url,
         sandbox=sandbox,
         unsafe=unsafe,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from codegen_hpo.contract.dimensions import FORMS, read_dimension
 from codegen_hpo.contract.docstring import Described, read_docstring
+from codegen_hpo.contract.names import Names, bound, read_names
 from codegen_hpo.contract.text import source_lines
 from codegen_hpo.contract.training import training_complaint
 from codegen_hpo.records import Finding
@@ -39,7 +40,7 @@ def read_signature(tree: ast.Module, source: str) -> Signature:
     reader.check_data_arguments(function)
     reader.check_returns(function)
     described = reader.docstring(function)
-    space = reader.space(function, described, _aliases(tree))
+    space = reader.space(function, described, read_names(tree, function))
     return Signature(None if reader.findings else space, described.title, reader.findings)
 
 
@@ -76,8 +77,7 @@ class _Reader:
                 "function", f"{FUNCTION} is defined {len(named)} times", named[1], "define it once"
             )
         for node in tree.body:
-            bound = {*_bound(node)} if not isinstance(node, _Function) else set()
-            if FUNCTION in bound:
+            if not isinstance(node, _Function) and FUNCTION in bound(node):
                 self._complain(
                     "function", f"{FUNCTION} is bound again here", node, "define it once, with def"
                 )
@@ -151,7 +151,7 @@ class _Reader:
             self._complain("docstring", f"{FUNCTION} has no docstring", function, hint)
         return read_docstring(docstring)
 
-    def space(self, function: _Function, described: Described, aliases: dict[str, str]) -> Space:
+    def space(self, function: _Function, described: Described, names: Names) -> Space:
         """The dimensions of all keyword-only arguments that could be read."""
         arguments = function.args
         declared = [a for a in arguments.kwonlyargs if a.arg not in DATA_ARGUMENTS]
@@ -171,7 +171,7 @@ class _Reader:
                     "arguments", f"{name:.70}… has {len(name)} characters", argument, f"at most {MAX_NAME}"
                 )
                 continue
-            read = read_dimension(argument.annotation, default, aliases)
+            read = read_dimension(argument.annotation, default, names)
             if read.dimension is None:
                 self._complain("hyperparameter", f"{name}: {read.complaint}", argument, read.hint)
             elif complaint := training_complaint(name, read.dimension):
@@ -192,35 +192,6 @@ class _Reader:
 def _length(display: ast.Tuple | ast.List) -> int | None:
     starred = any(isinstance(part, ast.Starred) for part in display.elts)
     return None if starred else len(display.elts)
-
-
-def _aliases(tree: ast.Module) -> dict[str, str]:
-    """What the file's top-level imports bind: {"t": "typing", "Annotated": "typing.Annotated"}."""
-    bound: dict[str, str] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                name = alias.name if alias.asname else alias.name.partition(".")[0]
-                bound[alias.asname or name] = name
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    return bound
-
-
-def _bound(node: ast.stmt) -> Iterator[str]:
-    """Names that a top-level statement other than a function binds."""
-    match node:
-        case ast.ClassDef(name=name):
-            yield name
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            yield from (alias.asname or alias.name for alias in aliases)
-        case ast.Assign(targets=targets):
-            yield from (
-                found.id for target in targets for found in ast.walk(target) if isinstance(found, ast.Name)
-            )
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            yield name
 
 
 def _own_nodes(function: _Function) -> Iterator[ast.AST]:

@@ -55,8 +55,10 @@ class Correspondence:
         name = f"llm/{len(folder.of_kind('reply')) + 1:04d}.json"
 
         def produce() -> dict[str, Any]:
-            reply = self._ask(request)
-            folder.write_json(name, cassette.to_json(request, reply))
+            reply = self._kept(name, request)
+            if reply is None:
+                reply = self._ask(request)
+                folder.write_json(name, cassette.to_json(request, reply))
             return {
                 "file": name,
                 "purpose": request.purpose,
@@ -69,3 +71,11 @@ class Correspondence:
 
         self._journal.record("reply", key, produce)
         return cassette.reply_from_json(folder.read_json(name))
+
+    def _kept(self, name: str, request: Request) -> Reply | None:
+        """The reply to this very request, if a kill came between its file and its event."""
+        if not (self._journal.folder.path / name).is_file():
+            return None
+        exchange = self._journal.folder.read_json(name)
+        same = exchange["request_hash"] == cassette.request_hash(request)
+        return cassette.reply_from_json(exchange) if same else None

@@ -13,7 +13,7 @@ from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import npy
 from codegen_hpo.errors import NoModelError, SandboxError, reading
-from codegen_hpo.records import Job, Trial
+from codegen_hpo.records import Job, Trial, ranked
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
@@ -40,8 +40,7 @@ class TestOpening:
         A trial whose model cannot predict in a fresh process is disqualified, and the next best one is taken.
         Raises NoModelError if none is left.
         """
-        ranked = sorted((t for t in trials if t.loss is not None), key=lambda t: (t.loss, t.number))
-        for winner in ranked:
+        for winner in ranked(trials):
             if self.journal.recall("disqualified", winner.name):
                 continue
             try:

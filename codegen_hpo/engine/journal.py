@@ -24,6 +24,8 @@ class Journal:
         self._clock = clock
         self._live_since: float | None = None
         self._elapsed_before = 0.0
+        ends = [event.number for event in folder.of_kind("finished", "failed")]
+        self._last_end = max(ends, default=0)
 
     @property
     def elapsed_s(self) -> float:
@@ -43,6 +45,13 @@ class Journal:
         if event and self._live_since is None:
             self._elapsed_before = max(self._elapsed_before, event.elapsed_s)
         return event
+
+    def ended_with(self, kind: str, key: str) -> list[Event]:
+        """The events of this kind and key after which an earlier session came to its end by itself.
+
+        Whoever resumes such a run wants it to go on there, not to end again on the same record.
+        """
+        return [e for e in self.folder.of_kind(kind) if e.key == key and e.number < self._last_end]
 
     def record(self, kind: str, key: str, produce: Callable[[], Mapping[str, Any]]) -> Event:
         """Does it, records it and tells the sinks."""

@@ -10,28 +10,33 @@ from codegen_hpo.records import Trial
 class Spent(Exception):  # noqa: N818 - an end, not a fault
     """A limit of the budget is reached; its text says which. Ends the search, not the run."""
 
+    def __init__(self, reason: str, limit: str) -> None:
+        super().__init__(reason)
+        self.limit = limit  # the field of Budget that would have to be raised
+
 
 def check_budget(budget: Budget, elapsed_s: float, trials: list[Trial]) -> None:
     """Raises Spent if no further trial may start."""
     if budget.trials is not None and len(trials) >= budget.trials:
-        raise Spent(f"{len(trials)} trials are done")
+        raise Spent(f"{len(trials)} trials are done", "trials")
     if budget.seconds is not None:
         left_s = budget.seconds - elapsed_s
         if left_s <= 0:
-            raise Spent(f"{elapsed_s:.0f} s of {budget.seconds:.0f} s are spent")
+            raise Spent(f"{elapsed_s:.0f} s of {budget.seconds:.0f} s are spent", "seconds")
         # a trial that is cut short tells the tuner nothing of its arguments
         usual_s = median([trial.outcome.seconds for trial in trials if trial.loss is not None] or [0.0])
         if left_s < usual_s / 2:
-            raise Spent(f"the {left_s:.0f} s left are too few for a trial, which takes {usual_s:.0f} s here")
+            reason = f"the {left_s:.0f} s left are too few for a trial, which takes {usual_s:.0f} s here"
+            raise Spent(reason, "seconds")
     if budget.patience is not None and since_best(trials) >= budget.patience:
-        raise Spent(f"no improvement in {budget.patience} trials")
+        raise Spent(f"no improvement in {budget.patience} trials", "patience")
 
 
 def check_ledger(budget: Budget, ledger: Ledger) -> None:
     """Raises Spent if no further request may be sent to the model."""
     reason = ledger.exceeded(Caps(max_tokens=budget.tokens, max_cost_usd=budget.usd))
     if reason:
-        raise Spent(reason)
+        raise Spent(reason, "usd" if "USD" in reason else "tokens")
 
 
 def since_best(trials: list[Trial]) -> int:

@@ -20,11 +20,18 @@ from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner
 from codegen_hpo.engine.worker import LazyWorker
 from codegen_hpo.errors import SandboxError
-from codegen_hpo.records import Call, Candidate, Finding, Job, Trial
+from codegen_hpo.records import Call, Candidate, Finding, Job, Trial, ranked
 from codegen_hpo.sandbox.base import Hello, Sandbox, Worker
 from codegen_hpo.store import codec
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import NoProposal, Tuner
+
+
+class Ending(NamedTuple):
+    """Why a search ended."""
+
+    reason: str
+    limit: str  # the field of Budget whose limit was reached; empty if it was none
 
 
 class Checked(NamedTuple):
@@ -50,8 +57,8 @@ class Search:
     _tuners: dict[str, Tuner] = field(default_factory=dict)
     _machine: Hello = field(default_factory=lambda: Hello(python="", torch="", cuda=""))
 
-    def run(self) -> str:
-        """Why the search ended."""
+    def run(self) -> Ending:
+        """Searches until a limit is reached, or nothing more can be tried."""
         try:
             for number in range(1, self.settings.candidates + 1):
                 with self._worker() as worker:
@@ -63,15 +70,14 @@ class Search:
                 with self._worker() as worker:
                     self._tune(self._leader(), None, worker)
         except Spent as spent:
-            return str(spent)
+            return Ending(str(spent), spent.limit)
         except NoProposal as exhausted:
-            return str(exhausted)
-        return "every candidate was given up"
+            return Ending(str(exhausted), "")
+        return Ending("every candidate was given up", "")
 
     def best(self) -> Trial | None:
         """The trial with the best validation score, the earliest of equals."""
-        scored = [trial for trial in self.trials if trial.loss is not None]
-        return min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
+        return next(iter(ranked(self.trials)), None)
 
     def _meet(self, worker: Worker) -> None:
         """Learns what the sandbox has before a model is paid: one that cannot start ends the run here."""
@@ -87,7 +93,9 @@ class Search:
 
     def _write(self, number: int, worker: Worker) -> Candidate | None:
         """A candidate that passed every gate and trained once at its defaults; None after all attempts."""
-        name, attempt = f"c{number:02d}", 0
+        name = f"c{number:02d}"
+        times = self._times("candidate_failed", name, again=self.best() is None)
+        attempt = self._earlier_attempts(name, times)
         for _ in range(self.settings.restarts + 1):
             previous: str | None = None
             findings: tuple[Finding, ...] = ()
@@ -95,20 +103,43 @@ class Search:
                 check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
                 attempt += 1
                 draft = self._draft(name, attempt, number, previous, findings)
-                if self.author.trusted and previous is not None and draft.source == previous:
+                same = previous is not None and draft.source == previous
+                if same and self.author.trusted:
                     return None  # our own function will not mend itself
-                candidate, findings = self._check(draft, name, attempt, worker)
+                candidate, found = self._check(draft, name, attempt, worker)
                 if candidate:
-                    trial = self._train(
-                        candidate, Call(arguments=candidate.space.defaults(), proposed_by="default"), worker
-                    )
+                    call = Call(arguments=candidate.space.defaults(), proposed_by="default")
+                    trial = self._train(candidate, call, worker)
                     if trial.loss is not None:
                         self.candidates.append(candidate)
                         return candidate
-                    findings = (_first_trial_finding(trial),)
+                    found = (_first_trial_finding(trial),)
+                # a reply without a source leaves the complaints about the one before as they are
+                findings = (_UNCHANGED, *found) if same else found if draft.source else found + findings
                 previous = draft.source or previous
-        self.journal.once("candidate_failed", name, lambda: {"attempts": attempt})
+        self.journal.once("candidate_failed", f"{name}#{times}", lambda: {"attempts": attempt})
         return None
+
+    def _earlier_attempts(self, name: str, times: int) -> int:
+        """The attempts of sessions that gave this candidate up; their trials are taken over as they are."""
+        if not times:
+            return 0
+        failed = self.journal.folder.find("candidate_failed", f"{name}#{times - 1}")
+        assert failed is not None
+        for event in self.journal.folder.of_kind("trial"):
+            if event.data["candidate"] == name and event.number < failed.number:
+                self.trials.append(codec.trial_from_json(event.data))
+        return int(failed.data["attempts"])
+
+    def _times(self, kind: str, key: str, *, again: bool = True) -> int:
+        """How often work that had ended without success was taken up again: once a resumed session."""
+        times = 0
+        while self.journal.recall("taken_up", f"{key}#{times + 1}"):
+            times += 1
+        if again and self.journal.ended_with(kind, f"{key}#{times}"):
+            times += 1
+            self.journal.record("taken_up", f"{key}#{times}", dict)
+        return times
 
     def _draft(
         self, name: str, attempt: int, number: int, previous: str | None, findings: tuple[Finding, ...]
@@ -201,30 +232,30 @@ class Search:
         while quota is None or len(self._trials_of(candidate)) < quota:
             check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
             try:
-                call = self._propose(candidate, tuner, quota)
+                call = self._propose(candidate, tuner)
             except NoProposal as exhausted:
-                reason = {"reason": str(exhausted)}
-                self.journal.once("tuning_ended", self._key(candidate), partial(dict, reason))
+                ended = (
+                    f"{self._key(candidate)}#{self._times('tuning_ended', self._key(candidate), again=False)}"
+                )
+                self.journal.once("tuning_ended", ended, partial(dict, reason=str(exhausted)))
                 if quota is None:
                     raise
                 return
             tuner.tell(self._train(candidate, call, worker))
 
-    def _propose(self, candidate: Candidate, tuner: Tuner, quota: int | None) -> Call:
-        self._about(f"{candidate.name}/tune/{len(self._trials_of(candidate)) + 1}")
+    def _propose(self, candidate: Candidate, tuner: Tuner) -> Call:
+        times = self._times("tuning_ended", self._key(candidate))
+        scope = f"{candidate.name}/tune/{len(self._trials_of(candidate)) + 1}"
+        self._about(f"{scope}~{times}" if times else scope)
         budget = self.settings.budget.trials
-        left = None if budget is None else budget - len(self.trials)
-        if quota is not None:
-            mine = quota - len(self._trials_of(candidate))
-            left = mine if left is None else min(left, mine)
-        proposed = tuner.ask(left)
+        proposed = tuner.ask(None if budget is None else budget - len(self.trials))
         data = self.journal.once("call", self._key(candidate), lambda: codec.call_to_json(proposed))
         return codec.call_from_json(data)
 
     def _train(self, candidate: Candidate, call: Call, worker: Worker) -> Trial:
         event = self.journal.recall("trial", self._key(candidate))
         if event is None:
-            number = 1 + max((trial.number for trial in self.trials), default=0)
+            number = 1 + len(self.journal.folder.of_kind("trial"))
             spent = self.letters.spent() if self.letters else Spending("", 0)
 
             def produce() -> dict[str, Any]:
@@ -252,8 +283,8 @@ class Search:
         return [trial for trial in self.trials if trial.candidate == candidate.name]
 
     def _best_score(self, candidate: Candidate) -> float | None:
-        scored = [trial for trial in self._trials_of(candidate) if trial.loss is not None]
-        return min(scored, key=lambda trial: trial.loss or 0.0).score if scored else None
+        best = next(iter(ranked(self._trials_of(candidate))), None)
+        return best.score if best else None
 
     def _key(self, candidate: Candidate) -> str:
         return f"{candidate.name}/{len(self._trials_of(candidate)) + 1}"
@@ -274,6 +305,14 @@ class Search:
             yield worker
         finally:
             worker.close()
+
+
+_UNCHANGED = Finding(
+    gate="reply",
+    rule="unchanged",
+    message="this is the same text as the attempt before",
+    hint="change what the complaints below name",
+)
 
 
 def _first_trial_finding(trial: Trial) -> Finding:

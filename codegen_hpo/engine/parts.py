@@ -1,4 +1,4 @@
-"""The author and the tuners that the settings name."""
+"""The author, the tuners, the sandbox and the model that the settings name."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,14 +9,21 @@ from codegen_hpo.author.cookbook import CookbookAuthor
 from codegen_hpo.author.language_model import LLMAuthor
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.errors import ConfigError
+from codegen_hpo.llm.endpoint import Endpoint
+from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.messages import Ask
+from codegen_hpo.llm.retry import Patience
 from codegen_hpo.records import Candidate
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.sandbox.choose import choose_sandbox
+from codegen_hpo.sandbox.limits import Limits
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import Tuner
 from codegen_hpo.tuner.language_model import LLMTuner
 from codegen_hpo.tuner.optuna import OptunaTuner
 
 MakeTuner = Callable[[Candidate], Tuner]
+MakeAsk = Callable[[Callable[[LLMEvent], None]], Ask]
 
 
 def make_author(settings: Settings, ask: Ask | None, default_transform: str) -> Author:
@@ -53,5 +60,31 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None) -> MakeTuner:
             reasoning=settings.reasoning,
             model=settings.model,
         )
+
+    return make
+
+
+def find_sandbox(sandbox: str | Sandbox, settings: Settings, *, trusted: bool) -> Sandbox:
+    """The sandbox called so, under the settings' limits; one that is given is taken. Raises SandboxError."""
+    if not isinstance(sandbox, str):
+        return sandbox
+    return choose_sandbox(
+        sandbox,
+        trusted=trusted,
+        unsafe=settings.unsafe,
+        device=settings.device,
+        limits=Limits(memory_bytes=settings.memory_bytes, cpus=settings.threads),
+    )
+
+
+def asker(endpoint: Endpoint | None, reply_s: float) -> MakeAsk | None:
+    """What reaches the endpoint once it is told where its waits are noted; None without an endpoint."""
+    if endpoint is None:
+        return None
+
+    def make(on_event: Callable[[LLMEvent], None]) -> Ask:
+        from codegen_hpo.llm.client import Client  # the openai client takes half a second to import
+
+        return Client(endpoint, patience=Patience(deadline_s=reply_s), on_event=on_event).ask
 
     return make

@@ -1,6 +1,6 @@
 """One session of a run, from settings to the winner; a resumed run is another over the same events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen_hpo.author.base import Author
@@ -9,25 +9,22 @@ from codegen_hpo.engine.correspondence import Correspondence
 from codegen_hpo.engine.finish import TestOpening
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.loop import Search
-from codegen_hpo.engine.parts import MakeTuner, make_author, tuner_maker
+from codegen_hpo.engine.parts import MakeAsk, MakeTuner, make_author, tuner_maker
 from codegen_hpo.engine.prepare import prepare
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner
-from codegen_hpo.errors import CodegenHpoError, EndpointError, NoCandidateError
+from codegen_hpo.errors import CodegenHpoError, EndpointError, Interrupted, NoCandidateError
 from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import Ledger, Price
-from codegen_hpo.llm.messages import Ask
 from codegen_hpo.records import Sink
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
 
-MakeAsk = Callable[[Callable[[LLMEvent], None]], Ask]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """Everything one session works with. The folder is locked by the caller.
+    """Everything one session works with.
 
     `author` and `make_tuner` stand in for what the settings name; `make_ask` reaches the model, if one is
     configured.
@@ -46,8 +43,20 @@ class Session:
         """Searches, scores the winner on the sealed test rows and records how it ended.
 
         Raises what stopped it: KeyboardInterrupt, EndpointError (after the winner so far was scored),
-        SandboxError, NoCandidateError, NoModelError. The run can be resumed after each.
+        SandboxError, NoCandidateError, NoModelError; each error knows the run's folder. A resumed session
+        takes up what ended without success.
         """
+        try:
+            with self.folder.writing():
+                self._recorded()
+        except CodegenHpoError as error:
+            error.run = self.folder.path
+            raise
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(self.folder.path) from interrupt
+
+    def _recorded(self) -> None:
+        """The session, with an event for whatever ends it."""
         journal = Journal(self.folder, self.sinks)
         journal.announce("settings", self.settings.to_json())
         try:
@@ -57,7 +66,9 @@ class Session:
             journal.note("interrupted", "", {})
             raise
         except CodegenHpoError as error:
-            journal.note("failed", type(error).__name__, {"message": str(error), "hint": error.hint})
+            journal.note(
+                "failed", type(error).__name__, {"message": self._portable(error), "hint": error.hint}
+            )
             raise
 
     def _run(self, journal: Journal) -> None:
@@ -71,19 +82,24 @@ class Session:
             held_out=search.runner.held_out,
         )
         try:
-            reason = search.run()
+            ending = search.run()
         except EndpointError as error:
             # what was trained until then was paid for: it is finished before the error is told
             if search.best() is not None:
                 opening.final(search.trials, f"the model's endpoint failed: {error}")
             raise
         if not search.candidates:
+            attempts = len(self.folder.of_kind("attempt"))
             raise NoCandidateError(
-                f"no candidate met the contract in {len(self.folder.of_kind('attempt'))} attempts; {reason}",
+                f"no candidate met the contract in {attempts} attempts; {ending.reason}",
                 hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",
             )
-        opening.final(search.trials, reason)
-        journal.note("finished", "", {"reason": reason})
+        opening.final(search.trials, ending.reason)
+        journal.note("finished", "", ending._asdict())
+
+    def _portable(self, error: Exception) -> str:
+        """The message without the path of this run: a run can be moved and mailed."""
+        return str(error).replace(str(self.folder.path.absolute()), ".").replace(str(self.folder.path), ".")
 
     def _search(self, journal: Journal) -> Search:
         default_transform = read_codec(self.folder.path / "bundle").default

@@ -28,6 +28,7 @@ class Settings:
     history: History = "compressed"
     reasoning: bool = False
     candidates: int = 1
+    explore: int | None = None  # trials of each candidate before the best one takes the rest
     repairs: int = 5  # attempts to mend a draft before a fresh start
     restarts: int = 1  # fresh starts of a candidate before it is given up
     seed: int = 0
@@ -38,22 +39,13 @@ class Settings:
     memory_bytes: int = 4 << 30
     trial_s: float = 300.0  # training time of one trial
     private: bool = False
+    reply_s: float = 300.0  # for one reply of the model, with all its attempts
+    reply_tokens: int | None = None
     endpoint: str = ""  # the base URL, without credentials
     model: str = ""
     temperature: float | None = None
     price: tuple[float, float] | None = None  # USD per million prompt and completion tokens
     budget: Budget = field(default_factory=Budget)
-
-    @property
-    def explore(self) -> int | None:
-        """Trials that each candidate gets before the best one takes the rest; None is no limit.
-
-        Architecture explains most of the variance between runs (arXiv 2603.15916), so every candidate is
-        tried before one is tuned further.
-        """
-        if self.candidates == 1 or self.budget.trials is None:
-            return None if self.candidates == 1 else 3
-        return max(1, self.budget.trials // (2 * self.candidates))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -65,3 +57,14 @@ class Settings:
         return cls(
             **fields | {"budget": Budget(**fields["budget"]), "price": tuple(price) if price else None}
         )
+
+
+def trials_to_explore(candidates: int, trials: int | None) -> int | None:
+    """How many trials each candidate gets before the best one takes the rest; None where there is but one.
+
+    Architecture explains most of the variance between runs (arXiv 2603.15916), so every candidate is tried
+    before one is tuned further. Settled when a run begins: more budget later changes nothing that was done.
+    """
+    if candidates == 1:
+        return None
+    return 3 if trials is None else max(1, trials // (2 * candidates))

@@ -58,23 +58,41 @@ class RunFolder:
                 hint="codegen-hpo runs lists the runs; give the folder of one",
             )
         folder = cls(path)
-        for number, line in enumerate((path / "events.jsonl").read_bytes().split(b"\n")[:-1], 1):
+        folder._read()
+        return folder
+
+    def _read(self) -> None:
+        self.events.clear()
+        self._found.clear()
+        path = self.path / "events.jsonl"
+        for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
             try:
-                folder._keep(_event(json.loads(line)))
+                self._keep(_event(json.loads(line)))
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigError(
-                    f"{path / 'events.jsonl'}, line {number}: not an event ({error})",
+                    f"{path}, line {number}: not an event ({error})",
                     hint="the file was changed by something else; restore it from a copy",
                 ) from error
-        return folder
 
     @property
     def name(self) -> str:
         return self.path.name
 
+    def is_being_written(self) -> bool:
+        """Whether a process holds the run's lock now."""
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:  # a run on a read-only medium has no writer
+            return False
+        lock.release()
+        return False
+
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Holds the run's lock, and drops a last line that a kill left torn."""
+        """Holds the run's lock, drops a last line that a kill left torn, and reads what others wrote."""
         lock = FileLock(self.path / "lock")
         try:
             lock.acquire(timeout=0)
@@ -86,6 +104,7 @@ class RunFolder:
             events = self.path / "events.jsonl"
             whole = events.read_bytes().rfind(b"\n") + 1
             os.truncate(events, whole)
+            self._read()
             yield
         finally:
             lock.release()

@@ -1,13 +1,14 @@
 """What a run's events tell: its candidates, attempts, trials and how it ended."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from codegen_hpo.errors import reading
+from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.llm import cassette
 from codegen_hpo.llm.ledger import Ledger, Price
-from codegen_hpo.records import Candidate, Finding, Trial
+from codegen_hpo.records import Candidate, Finding, Trial, ranked
 from codegen_hpo.scoring.baselines import Baseline
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
@@ -41,7 +42,7 @@ class History:
     """A run as it stands."""
 
     name: str
-    state: str  # "running", "done", "interrupted" or "failed"
+    state: str  # "running", "done", "interrupted", "failed" or "stopped", which a kill leaves
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     attempts: tuple[Attempt, ...]
@@ -49,12 +50,13 @@ class History:
     trials: tuple[Trial, ...]
     baselines: tuple[Baseline, ...]
     final: Final | None
+    ended: str  # why the last session's search ended; empty if it did not end by itself
+    limit: str  # the field of Budget whose limit that was; empty if it was none
     elapsed_s: float
 
     def best(self) -> Trial | None:
         """The trial with the best validation score, the earliest of equals."""
-        scored = [trial for trial in self.trials if trial.loss is not None]
-        return min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
+        return next(iter(ranked(self.trials)), None)
 
     def trial(self, name: str) -> Trial | None:
         """The trial named "t007" or "7"."""
@@ -76,10 +78,12 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
     settings = folder.of_kind("settings")
     prepared = folder.of_kind("prepared")
     finals = folder.of_kind("final")
+    finished = folder.of_kind("finished")
     last = folder.events[-1] if folder.events else None
+    state = _STATES.get(last.kind, "") if last else ""
     return History(
         name=folder.name,
-        state=_STATES.get(last.kind, "running") if last else "running",
+        state=state or ("running" if folder.is_being_written() else "stopped"),
         settings=settings[-1].data if settings else {},
         versions=prepared[0].data["versions"] if prepared else {},
         attempts=tuple(
@@ -95,6 +99,8 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
         trials=tuple(codec.trial_from_json(event.data) for event in folder.of_kind("trial")),
         baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
         final=Final(**finals[-1].data["result"], openings=len(finals)) if finals else None,
+        ended=finished[-1].data["reason"] if finished else "",
+        limit=finished[-1].data["limit"] if finished else "",
         elapsed_s=last.elapsed_s if last else 0.0,
     )
 
@@ -122,8 +128,17 @@ def source_of(folder: RunFolder, trial: Trial) -> str:
             attempt = event.key.rpartition("/")[2]
             path = folder.path / f"candidates/{trial.candidate}/attempts/{attempt}/model.py"
             with reading(path):
-                return path.read_text(encoding="utf-8")
-    raise LookupError(f"no attempt of {trial.candidate} has the code hash {trial.code_hash}")
+                source = path.read_text(encoding="utf-8")
+            if hashlib.sha256(source.encode()).hexdigest() != trial.code_hash:
+                raise ConfigError(
+                    f"{path} is not the text that {trial.name} ran: its hash differs",
+                    hint="restore it from a copy; codegen-hpo check tells about a changed text",
+                )
+            return source
+    raise ConfigError(
+        f"{folder.path}: no attempt of {trial.candidate} has the code hash that {trial.name} recorded",
+        hint="the run was changed by something else; restore it from a copy",
+    )
 
 
 def _candidates(folder: RunFolder) -> dict[str, Candidate]:

@@ -217,7 +217,8 @@ def _western(data: bytes) -> bool:
     if not {letter for letter in text if letter > "\x7f"} <= _WESTERN:
         return False
     accented = [word for word in _WORD.findall(text) if not word.isascii()]
-    return sum(letter.isascii() for word in accented for letter in word) * 2 >= sum(map(len, accented))
+    ascii_letters = sum(letter.isascii() for word in accented for letter in word)
+    return bool(2 * ascii_letters >= sum(map(len, accented)))
 
 
 def _delimiter(sample: str) -> str:

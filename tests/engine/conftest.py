@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.fitting import fit
 from codegen_hpo.records import Check, Epoch, Job, Outcome
-from codegen_hpo.run import Budget, Run, fit
+from codegen_hpo.run import Run
 from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
 

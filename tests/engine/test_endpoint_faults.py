@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import EndpointError
-from codegen_hpo.run import Budget, Run
+from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedSandbox, ScriptedServer, replies
 from codegen_hpo.testing.replies import Scripted
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from codegen_hpo.author.base import Draft
+from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import NoCandidateError, NoModelError
-from codegen_hpo.records import Call, Job, Outcome, Trial
-from codegen_hpo.run import Budget, Run
+from codegen_hpo.records import Call, Finding, Job, Outcome, Trial
+from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
 from codegen_hpo.tuner.base import NoProposal
 
@@ -189,3 +191,40 @@ def test_no_label_of_validation_or_test_is_in_what_a_sandbox_sees(
         names = {path.name for path in (run.path / folder).iterdir()}
         assert not {name for name in names if name.startswith("eval") and "_y" in name}
     assert "train_y.npy" not in {path.name for path in (run.path / "test").iterdir()}
+
+
+def test_a_reply_without_a_function_leaves_the_earlier_complaints_standing(start: Start, source: str) -> None:
+    empty = Draft(source=None, findings=(Finding(gate="reply", rule="no-code", message="no code"),))
+    author = ScriptedAuthor(["import os\n", empty, source], trusted=False)
+    start(author=author)
+    rules = [finding.rule for finding in author.briefs[2].findings]
+    assert rules[0] == "no-code"
+    assert rules[1:] == [finding.rule for finding in author.briefs[1].findings]
+    assert author.briefs[2].previous == "import os\n"
+
+
+def test_the_same_text_again_is_told_so(start: Start, source: str) -> None:
+    author = ScriptedAuthor(["import os\n", "import os\n", source], trusted=False)
+    start(author=author)
+    assert [brief.findings[0].rule == "unchanged" for brief in author.briefs if brief.findings] == [
+        False,
+        True,
+    ]
+
+
+def test_the_last_trial_is_announced_for_the_whole_budget_only(start: Start, source: str) -> None:
+    class Listener:
+        name = "listener"
+        left: list[int | None] = []  # noqa: RUF012 - shared by both candidates' tuners on purpose
+
+        def ask(self, trials_left: int | None) -> Call:
+            self.left.append(trials_left)
+            return Call(arguments={"learning_rate": 0.01, "momentum": 0.1}, proposed_by=self.name)
+
+        def tell(self, trial: Trial) -> None:
+            pass
+
+    start(
+        author=ScriptedAuthor([source] * 2), candidates=2, budget=Budget(trials=8), tuner=lambda _: Listener()
+    )
+    assert Listener.left == [7, 5, 4, 3, 2, 1]

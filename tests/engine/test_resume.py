@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from codegen_hpo.errors import ConfigError, Interrupted
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import ConfigError, Interrupted, NoCandidateError
 from codegen_hpo.records import Event
-from codegen_hpo.run import Budget, Run
+from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox, ScriptedServer, replies
 
 Start = Callable[..., Run]
@@ -136,3 +137,99 @@ def test_replies_of_a_model_are_not_paid_twice(
             assert len(server.requests) == requests, f"killed after {kill_after}"
         assert proposals(run) == proposals(whole)
         assert run.ledger.total.tokens == whole.ledger.total.tokens
+
+
+def test_more_trials_keep_names_and_shares_as_they_were(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    run = start(author=ScriptedAuthor([source, source]), candidates=2, budget=Budget(trials=4))
+    before = proposals(run)
+    run.resume(trials=12, author=ScriptedAuthor([source, source]), sandbox=sandbox)
+    trials = run.history.trials
+    assert proposals(run)[:4] == before
+    assert [trial.number for trial in trials] == list(range(1, 13))
+
+
+def test_a_tuning_that_ended_without_a_usable_call_is_taken_up_by_resume(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    options = {"author": None, "tuner": None, "model": "scripted", "budget": Budget(trials=3), "unsafe": True}
+    good = [replies.call({"learning_rate": 0.01 * k, "momentum": 0.5}) for k in (2, 3)]
+    with ScriptedServer([replies.code(source)] + [replies.text("hm")] * 6) as server:
+        run = start(base_url=server.base_url, **options)
+    assert len(run.history.trials) == 1
+    with ScriptedServer(good) as server:
+        run.resume(base_url=server.base_url, sandbox=sandbox, environ={})
+        assert len(server.requests) == 2
+    assert len(run.history.trials) == 3
+    with ScriptedServer() as server:  # once more: all of it is recorded
+        run.resume(base_url=server.base_url, sandbox=sandbox, environ={})
+        assert not server.requests
+    assert [t.call.arguments["learning_rate"] for t in run.history.trials] == [0.01, 0.02, 0.03]
+
+
+def test_a_run_without_a_candidate_gets_fresh_attempts_by_resume(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    options = {"author": None, "tuner": None, "model": "scripted", "budget": Budget(trials=1), "unsafe": True}
+    with ScriptedServer([replies.text("no")] * 4) as server, pytest.raises(NoCandidateError) as caught:
+        start(base_url=server.base_url, repairs=1, **options)
+    assert caught.value.run is not None
+    run = Run.open(caught.value.run)
+    with ScriptedServer([replies.code(source)]) as server:
+        run.resume(base_url=server.base_url, sandbox=sandbox, environ={})
+        assert len(server.requests) == 1
+    assert [a.number for a in run.history.attempts] == [1, 2, 3, 4, 5]
+    with ScriptedServer() as server:
+        run.resume(base_url=server.base_url, sandbox=sandbox, environ={})
+        assert not server.requests
+    assert run.history.state == "done"
+
+
+def test_what_another_session_wrote_is_seen_once_the_lock_is_held(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    run = start(budget=Budget(trials=2))
+    stale = Run.open(run.path)
+    run.resume(trials=4, author=ScriptedAuthor([source]), sandbox=sandbox)
+    stale.resume(trials=5, author=ScriptedAuthor([source]), sandbox=sandbox)
+    numbers = [event.number for event in Run.open(run.path).folder.events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(stale.history.trials) == 5
+
+
+def test_a_reply_whose_event_was_lost_is_not_paid_again(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    options = {
+        "author": None,
+        "tuner": "tpe",
+        "model": "scripted",
+        "budget": Budget(trials=2),
+        "unsafe": True,
+    }
+    with ScriptedServer([replies.code(source)]) as server:
+        run = start(base_url=server.base_url, **options)
+    lines = (run.path / "events.jsonl").read_bytes().splitlines(keepends=True)
+    reply = next(n for n, line in enumerate(lines) if b'"kind": "reply"' in line)
+    (run.path / "events.jsonl").write_bytes(b"".join(lines[:reply]))
+    with ScriptedServer() as server:
+        again = Run.open(run.path)
+        again.resume(base_url=server.base_url, sandbox=sandbox, environ={})
+        assert not server.requests
+    assert again.history.state == "done"
+
+
+def test_the_state_of_a_run_that_was_killed_is_stopped(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        start(runs=tmp_path / "killed", sinks=[KillAfter(6)])
+    run = the_run(tmp_path / "killed")
+    assert run.history.state == "stopped"
+    with run.folder.writing():
+        assert run.history.state == "running"
+
+
+def test_a_resumed_search_tells_its_own_end(start: Start, source: str, sandbox: ScriptedSandbox) -> None:
+    run = start(budget=Budget(trials=2))
+    run.resume(trials=3, author=ScriptedAuthor([source]), sandbox=sandbox)
+    assert (run.history.ended, run.history.limit) == ("3 trials are done", "trials")

@@ -1,0 +1,130 @@
+"""Starts a run from Python. The command line's `fit` is a thin layer over this file."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from codegen_hpo.author.base import Author
+from codegen_hpo.author.cookbook import RECIPES
+from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
+from codegen_hpo.engine.session import Session
+from codegen_hpo.engine.settings import Budget, History, Settings, TunerName, trials_to_explore
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.llm.endpoint import Endpoint
+from codegen_hpo.records import Sink
+from codegen_hpo.run import Run
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.task import Task
+
+
+def fit(
+    task: Task,
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+    temperature: float | None = None,
+    cookbook: bool = False,
+    author: Author | None = None,
+    tuner: TunerName | MakeTuner | None = None,
+    sandbox: str | Sandbox = "auto",
+    unsafe: bool = False,
+    budget: Budget | None = None,
+    candidates: int | None = None,
+    history: History = "compressed",
+    reasoning: bool = False,
+    repairs: int = 5,
+    private: bool = False,
+    reply_s: float = 300.0,
+    reply_tokens: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    memory_bytes: int = 4 << 30,
+    trial_s: float = 300.0,
+    price: tuple[float, float] | None = None,
+    seed: int = 0,
+    runs: Path | str = "runs",
+    sinks: Sequence[Sink] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Run:
+    """The finished run of a task: a function written, checked, executed and tuned.
+
+    Without an endpoint (`model`, `base_url`, or OPENAI_API_KEY and OPENAI_BASE_URL in the environment) the
+    cookbook writes and TPE tunes.
+
+    Args:
+        author: writes in place of the language model or the cookbook.
+        tuner: "llm", "tpe", "random", or what makes a tuner for a candidate.
+        sandbox: "auto", "docker", "none", or a sandbox of your own.
+        unsafe: let "none" run code that a model wrote.
+        candidates: how many different functions to write; 1 by default, 2 with the cookbook.
+        reply_s: seconds for one reply of the model, all attempts included.
+        reply_tokens: the longest reply, for servers whose own default is short.
+        trial_s: training time of one trial, seconds.
+        price: USD per million prompt and completion tokens.
+        runs: the folder of all runs.
+
+    Raises:
+        ConfigError: a choice that cannot be.
+        EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
+    """
+    endpoint = None
+    if not cookbook and author is None:
+        endpoint = Endpoint.resolve(
+            base_url=base_url,
+            model=model,
+            temperature=temperature,
+            environ=os.environ if environ is None else environ,
+        )
+    by_model = endpoint is not None
+    count = candidates or (1 if endpoint or author else 2)
+    budget = budget or Budget()
+    settings = Settings(
+        author=author.name if author else f"llm:{endpoint.model}" if endpoint else "cookbook",
+        tuner=tuner if isinstance(tuner, str) else "custom" if tuner else "llm" if by_model else "tpe",
+        history=history,
+        reasoning=reasoning,
+        candidates=count,
+        explore=trials_to_explore(count, budget.trials),
+        repairs=repairs,
+        seed=seed,
+        sandbox=sandbox if isinstance(sandbox, str) else sandbox.name,
+        unsafe=unsafe,
+        device=device,
+        threads=threads or min(4, os.cpu_count() or 1),
+        memory_bytes=memory_bytes,
+        trial_s=trial_s,
+        private=private,
+        endpoint=endpoint.url if endpoint else "",
+        model=endpoint.model if endpoint else "",
+        temperature=temperature,
+        price=price,
+        reply_s=reply_s,
+        reply_tokens=reply_tokens,
+        budget=budget,
+    )
+    if settings.author == "cookbook" and settings.candidates > len(RECIPES):
+        raise ConfigError(
+            f"{settings.candidates} candidates are asked for, the cookbook holds {len(RECIPES)}",
+            hint="ask for fewer, or configure a model that writes more",
+        )
+    if settings.tuner == "llm" and not by_model:
+        raise ConfigError(
+            "the tuner llm needs a language model, and none is configured",
+            hint="set OPENAI_API_KEY or give --base-url; --tuner tpe needs none",
+        )
+    trusted = author.trusted if author else not by_model
+    place = find_sandbox(sandbox, settings, trusted=trusted)
+    run = Run(RunFolder.create(Path(runs), task.target, datetime.now()))
+    Session(
+        folder=run.folder,
+        task=task,
+        settings=settings,
+        sandbox=place,
+        make_ask=asker(endpoint, settings.reply_s),
+        author=author,
+        make_tuner=None if tuner is None or isinstance(tuner, str) else tuner,
+        sinks=sinks,
+    ).run()
+    return run
