@@ -18,7 +18,7 @@ from codegen_hpo.task import METRICS
 
 
 class Difference(NamedTuple):
-    what: str  # "metric", "curve", "code", "data", "arguments", "seed" or a version's name
+    what: str  # "metric", "curve", "data", "arguments", "seed" or a version's name
     recorded: Any
     now: Any
 

@@ -99,7 +99,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
     if options["max_cost"] is not None and options["price"] is None:
         raise click.UsageError("--max-cost needs --price: the cost of an unknown model is unknown, not zero")
     from codegen_hpo.cli.follow import Follow
-    from codegen_hpo.cli.outcome import print_outcome
+    from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.terminal import plain, print_json
     from codegen_hpo.engine.settings import Budget
     from codegen_hpo.fitting import fit
@@ -117,41 +117,42 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
         click.echo(plain(task), err=not dry_run)
     if dry_run:
         return
-    run = fit(
-        task,
-        budget=Budget(
-            trials=options["trials"],
-            seconds=options["seconds"],
-            tokens=options["max_tokens"],
-            usd=options["max_cost"],
-            patience=options["patience"],
-        ),
-        sinks=(Follow(task.metric.name, verbose=verbose),) if loud else (),
-        threads=options["threads"],
-        memory_bytes=int(options["memory_gib"] * 2**30),
-        trial_s=options["trial_time"],
-        reply_s=options["reply_time"],
-        reply_tokens=options["reply_tokens"],
-        **{
-            name: options[name]
-            for name in (
-                "model",
-                "base_url",
-                "temperature",
-                "cookbook",
-                "candidates",
-                "tuner",
-                "history",
-                "reasoning",
-                "repairs",
-                "private",
-                "sandbox",
-                "unsafe",
-                "device",
-                "seed",
-                "price",
-                "runs",
-            )
-        },
-    )
+    with telling_what_there_is(as_json=as_json):
+        run = fit(
+            task,
+            budget=Budget(
+                trials=options["trials"],
+                seconds=options["seconds"],
+                tokens=options["max_tokens"],
+                usd=options["max_cost"],
+                patience=options["patience"],
+            ),
+            sinks=(Follow(task.metric.name, verbose=verbose),) if loud else (),
+            threads=options["threads"],
+            memory_bytes=int(options["memory_gib"] * 2**30),
+            trial_s=options["trial_time"],
+            reply_s=options["reply_time"],
+            reply_tokens=options["reply_tokens"],
+            **{
+                name: options[name]
+                for name in (
+                    "model",
+                    "base_url",
+                    "temperature",
+                    "cookbook",
+                    "candidates",
+                    "tuner",
+                    "history",
+                    "reasoning",
+                    "repairs",
+                    "private",
+                    "sandbox",
+                    "unsafe",
+                    "device",
+                    "seed",
+                    "price",
+                    "runs",
+                )
+            },
+        )
     print_outcome(run, as_json=as_json)

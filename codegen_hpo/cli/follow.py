@@ -8,14 +8,21 @@ import click
 from codegen_hpo.cli.terminal import number, plain
 from codegen_hpo.records import Event
 
+_CALL_WIDTH = 72  # characters of a call on a line; `show --trials` has all of it
+
 
 class Follow:
-    """A sink that prints. `verbose` adds every exchange with the model and its reasoning."""
+    """A sink that prints. `verbose` adds every exchange with the model, its reasoning and whole calls.
 
-    def __init__(self, metric: str, *, verbose: bool = False) -> None:
+    Args:
+        metric: the task's metric.
+        best: the best loss so far, when a run is resumed.
+    """
+
+    def __init__(self, metric: str, *, best: float | None = None, verbose: bool = False) -> None:
         self._metric = metric
         self._verbose = verbose
-        self._best: float | None = None
+        self._best = best
         self._lines: dict[str, Callable[[Mapping[str, Any]], str]] = {
             "settings": self._settings,
             "prepared": self._prepared,
@@ -58,6 +65,10 @@ class Follow:
     def _trial(self, data: Mapping[str, Any]) -> str:
         call, outcome = data["call"], data["outcome"]
         arguments = " ".join(f"{name}={number(value)}" for name, value in call["arguments"].items())
+        if not self._verbose and call["proposed_by"] == "default":
+            arguments = "its defaults"
+        elif not self._verbose and len(arguments) > _CALL_WIDTH:
+            arguments = arguments[: _CALL_WIDTH - 1].rpartition(" ")[0] + " …"
         if data["loss"] is None:
             said = outcome["error"].strip().splitlines() or [""]
             result = f"{outcome['status']}: {said[-1][:100]}"

@@ -1,7 +1,8 @@
 """The end of a run on the terminal: the verdict, the table, where things are, what to do next."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
     final = history.final
     if final:
         click.echo(plain(verdict(run)))
-        click.echo(plain(f"The search ended: {final.reason}. Time at work: {history.elapsed_s:.0f} s."))
+        reason = history.ended or final.reason
+        click.echo(plain(f"The search ended: {reason}. Time at work: {history.elapsed_s:.0f} s."))
         if final.openings > 1:
             click.echo(
                 f"The test rows were opened {final.openings} times in this run: its test scores lean high."
@@ -49,6 +51,22 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
     click.echo(f"  {resume_command(run.path, history)}   more trials")
 
 
+@contextmanager
+def telling_what_there_is(*, as_json: bool) -> Iterator[None]:
+    """Prints how a run stands when an error ends it after a winner was found; the error goes on."""
+    from codegen_hpo.errors import CodegenHpoError
+    from codegen_hpo.run import Run
+
+    try:
+        yield
+    except CodegenHpoError as error:
+        if error.run is not None:
+            run = Run.open(error.run)
+            if run.history.final:
+                print_outcome(run, as_json=as_json)
+        raise
+
+
 def resume_command(path: Path | str, history: "History") -> str:
     """The command that goes on: with --trials alone, a run whose time is spent would end at once."""
     # a run that was killed at once has no settings yet
@@ -58,6 +76,8 @@ def resume_command(path: Path | str, history: "History") -> str:
         options.append(f"--time {math.ceil(history.elapsed_s + budget['seconds'])}s")
     if budget["tokens"]:
         options.append(f"--max-tokens {2 * budget['tokens']}")
+    if history.limit == "patience":
+        options.append(f"--patience {2 * (budget['patience'] or 1)}")
     if budget["usd"]:
         options.append(f"--max-cost {2 * budget['usd']:g}")
     return f"codegen-hpo resume {path} {' '.join(options)}"

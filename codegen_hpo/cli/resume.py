@@ -39,23 +39,27 @@ def command(
     What was done is not done again: recorded replies and trials are read, the rest goes on.
     """
     from codegen_hpo.cli.follow import Follow
-    from codegen_hpo.cli.outcome import print_outcome
+    from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.run import Run
 
     opened = Run.open(find_run(run, runs))
     loud = not quiet and not as_json
     history = opened.history
+    best = history.best()
     if loud:
         click.echo(f"{history.name}: {len(history.trials)} trials are recorded; going on", err=True)
-    opened.resume(
-        trials=trials,
-        seconds=seconds,
-        tokens=max_tokens,
-        usd=max_cost,
-        patience=patience,
-        base_url=base_url,
-        sandbox=sandbox,
-        unsafe=unsafe,
-        sinks=(Follow(opened.task["metric"], verbose=verbose),) if loud else (),
-    )
+    with telling_what_there_is(as_json=as_json):
+        opened.resume(
+            trials=trials,
+            seconds=seconds,
+            tokens=max_tokens,
+            usd=max_cost,
+            patience=patience,
+            base_url=base_url,
+            sandbox=sandbox,
+            unsafe=unsafe,
+            sinks=(Follow(opened.task["metric"], best=best.loss if best else None, verbose=verbose),)
+            if loud
+            else (),
+        )
     print_outcome(opened, as_json=as_json)

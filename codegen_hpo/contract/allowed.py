@@ -28,6 +28,18 @@ _IO = Refusal(
 )
 _SEED = Refusal("global-state", "leave it out: seeds, threads, device and dtype are set before the call")
 _DYNAMIC = Refusal("dynamic", "write the code itself; to choose among functions, use a dict of them")
+_BY_NAME = Refusal(
+    "dynamic",
+    "for a tensor that was registered by name write self.get_buffer(name); keep modules in nn.ModuleList and "
+    "parameters in nn.ParameterList; to choose among classes or functions, write a dict of them",
+)
+_SET_BY_NAME = Refusal(
+    "dynamic",
+    "for a tensor write self.register_buffer(name, tensor); keep modules in nn.ModuleList and parameters in "
+    "nn.ParameterList",
+)
+_BATCHES = Refusal("process", "leave it out: the program makes the batches and runs the training loop")
+_COMPILE = Refusal("process", "use the plain module, without it: the sandbox has no compiler")
 _PROCESS = Refusal("process", "leave it out: the sandbox allows no other process and no compiler")
 _STOP = Refusal("process", "leave it out: raise ValueError if the arguments make no sense")
 
@@ -35,11 +47,13 @@ BUILTINS: Mapping[str, Refusal] = {
     **dict.fromkeys(("open", "input", "breakpoint", "help"), _IO),
     **dict.fromkeys(
         (
-            *("eval", "exec", "compile", "getattr", "setattr", "delattr"),
+            *("eval", "exec", "compile", "delattr"),
             *("globals", "locals", "vars", "__import__", "__build_class__"),
         ),
         _DYNAMIC,
     ),
+    "getattr": _BY_NAME,
+    "setattr": _SET_BY_NAME,
     **dict.fromkeys(("exit", "quit"), _STOP),
 }
 
@@ -63,12 +77,14 @@ QUALIFIED: Mapping[str, Refusal] = {
     ),
     **dict.fromkeys(
         (
-            *("torch.utils.cpp_extension", "torch.compile", "torch.multiprocessing", "torch.distributed"),
-            *("torch.ops", "torch.library", "torch.jit.script", "torch.jit.trace", "torch.utils.data"),
+            *("torch.utils.cpp_extension", "torch.multiprocessing", "torch.distributed"),
+            *("torch.ops", "torch.library"),
             *("torch.nn.DataParallel", "torch.nn.parallel", "numpy.ctypeslib", "numpy.f2py"),
         ),
         _PROCESS,
     ),
+    **dict.fromkeys(("torch.compile", "torch.jit.script", "torch.jit.trace"), _COMPILE),
+    "torch.utils.data": _BATCHES,
     **dict.fromkeys(
         (
             *("torch.manual_seed", "torch.seed", "torch.random", "torch.set_rng_state", "torch.initial_seed"),
@@ -118,8 +134,13 @@ CALLABLE_AT_IMPORT = frozenset(
     {
         *("dataclasses.dataclass", "dataclasses.field", "typing.NewType", "typing.TypeVar"),
         *("typing.NamedTuple", "collections.namedtuple", "functools.lru_cache", "functools.partial"),
+        *("builtins.dict", "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"),
+        *("builtins.range", "builtins.float", "builtins.int"),
     }
 )
+MOVE = "only imports, functions, classes and constants stand there: move it into the function"
+ON_DEVICE = "leave it out: the program puts the model and the batches on the device"
+MAX_AT_IMPORT = 1000  # turns of a comprehension that fills a constant
 DECORATORS = frozenset(
     {
         *("dataclasses.dataclass", "functools.lru_cache", "functools.cache", "functools.wraps"),
@@ -135,6 +156,16 @@ DECORATORS = frozenset(
         *("typing.final", "typing.runtime_checkable", "typing.no_type_check"),
     }
 )
+
+
+def callable_at_import(name: str) -> bool:
+    """Whether the function of this full name may fill a constant while the file is imported."""
+    return name in CALLABLE_AT_IMPORT or name.startswith("math.")
+
+
+def import_time_hint(name: str) -> str:
+    """What to do about a call of this full name that stands outside a function."""
+    return ON_DEVICE if name == "torch.device" or name.startswith("torch.cuda.") else MOVE
 
 
 def import_refusal(module: str) -> Refusal | None:

@@ -69,7 +69,7 @@ def _unreadable(annotation: ast.expr, names: Names) -> UnreadableError:
     if "Optional" in shown or "None" in shown:
         hint = "None is no value here: let a number (0) or a word mean it; write one of: " + FORMS
         return UnreadableError(f"its type is {shown}", hint)
-    if isinstance(annotation, ast.Name) and annotation.id not in names.imports and shown.isidentifier():
+    if isinstance(annotation, ast.Name) and annotation.id not in names.imports:
         return UnreadableError(f"its type is {shown}", f"write the annotation itself here, one of: {FORMS}")
     return UnreadableError(f"its type is {shown}")
 

@@ -28,7 +28,7 @@ class Names(NamedTuple):
 
 
 def read_names(tree: ast.Module, function: ast.stmt) -> Names:
-    """The imports of the file, and the names that it binds once, above `function`, to a value or an annotation."""
+    """The file's imports, and what it binds once, above `function`: values and annotations."""
     times = Counter(name for statement in tree.body for name in bound(statement))
     constants: dict[str, Scalar] = {}
     annotations: dict[str, ast.Subscript] = {}

@@ -35,7 +35,6 @@ _WORK: Mapping[type[cst.CSTNode], str] = {
     cst.Del: "a del statement",
     cst.Assert: "an assert statement",
     cst.Raise: "a raise statement",
-    cst.CompFor: "a comprehension",
 }
 _ASCII = "use the letters a-z, digits and underscores in names"
 
@@ -58,7 +57,9 @@ def rule_findings(source: str) -> list[Finding]:
         scopes = {scope for scope in scope_of.values() if scope}
         visitor = _Rules(scope_of)
         wrapper.module.visit(visitor)
-        return _placed(wrapper, [*visitor.complaints, *_name_complaints(scopes, _undefined(source))])
+        named = _name_complaints(scopes, _undefined(source))
+        complaints = [*visitor.complaints, *(c for c in named if c.node not in visitor.passed_over)]
+        return _placed(wrapper, complaints)
     except cst.ParserSyntaxError as error:
         return [
             _finding("unreadable", f"the source cannot be analysed: {error.message}"[:400], error.raw_line)
@@ -128,6 +129,9 @@ class _Rules(cst.CSTVisitor):
     def __init__(self, scope_of: Mapping[cst.CSTNode, Scope | None]) -> None:
         super().__init__()
         self.complaints: list[_Complaint] = []
+        self.passed_over: set[cst.CSTNode] = set()  # names in a block that is to be deleted as a whole
+        self._comprehensions = 0
+        self._reported: cst.CSTNode | None = None  # runs at import: what stands in it is not named as well
         self._scope_of = scope_of
         self._depth = 0
 
@@ -144,9 +148,24 @@ class _Rules(cst.CSTVisitor):
         return self._names(node, QualifiedNameSource.IMPORT)
 
     def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.If) and self._depth == 0 and _asks_for_main(node.test):
+            message = "the block under if __name__ == ... is no part of the module"
+            self._complain(node, "import-time", message, "delete the block")
+            self.passed_over.update(_names_in(node))
+            return False
         if type(node) in _WORK:
             self._at_import(node, _WORK[type(node)])
+        if isinstance(node, cst.BaseComp):
+            self._comprehensions += 1
+            if self._comprehensions > 1 or not _is_short(node.for_in):
+                self._at_import(node, "a comprehension over more than a short range or list")
         return super().on_visit(node)
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        super().on_leave(original_node)
+        self._comprehensions -= isinstance(original_node, cst.BaseComp)
+        if original_node is self._reported:
+            self._reported = None
 
     def visit_Import(self, node: cst.Import) -> None:
         for alias in node.names:
@@ -244,18 +263,58 @@ class _Rules(cst.CSTVisitor):
         self._depth -= 1
 
     def visit_Call(self, node: cst.Call) -> None:
-        if not self._imported(node.func) & allowed.CALLABLE_AT_IMPORT:
-            self._at_import(node, "a call")
+        if self._depth:
+            return
+        names = self._names(node.func, QualifiedNameSource.IMPORT, QualifiedNameSource.BUILTIN)
+        if not any(map(allowed.callable_at_import, names)):
+            called = min(names, default="").removeprefix("builtins.") or _dotted(node.func)
+            if not allowed.name_refusal(called):  # which is complained of by itself
+                self._at_import(node, f"a call of {called:.80}", allowed.import_time_hint(called))
 
     def visit_Expr(self, node: cst.Expr) -> None:
         if not isinstance(node.value, cst.BaseString | cst.Ellipsis | cst.Call):
             self._at_import(node, "an expression")
 
-    def _at_import(self, node: cst.CSTNode, what: str) -> None:
-        if self._depth == 0:
+    def _at_import(self, node: cst.CSTNode, what: str, hint: str = allowed.MOVE) -> None:
+        if self._depth == 0 and self._reported is None:
             message = f"{what} outside a function would run while the file is imported"
-            hint = "only imports, functions, classes and constants stand there: move it into the function"
             self._complain(node, "import-time", message, hint)
+            self._reported = node
+
+
+def _asks_for_main(test: cst.BaseExpression) -> bool:
+    if not isinstance(test, cst.Comparison):
+        return False
+    sides = [test.left, *(target.comparator for target in test.comparisons)]
+    return any(isinstance(side, cst.Name) and side.value == "__name__" for side in sides)
+
+
+def _names_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    stack = [node]
+    while stack:
+        found = stack.pop()
+        stack.extend(found.children)
+        if isinstance(found, cst.Name):
+            yield found
+
+
+def _is_short(loop: cst.CompFor) -> bool:
+    """One loop over a written list or over a range of a known, small length."""
+    if loop.inner_for_in is not None or loop.asynchronous is not None:
+        return False
+    over = loop.iter
+    if isinstance(over, cst.Call) and isinstance(over.func, cst.Name) and over.func.value == "range":
+        ends = [arg.value for arg in over.args]
+        numbers = [
+            end.operator and end.expression if isinstance(end, cst.UnaryOperation) else end for end in ends
+        ]
+        return all(
+            isinstance(number, cst.Integer) and number.evaluated_value <= allowed.MAX_AT_IMPORT
+            for number in numbers
+        )
+    if isinstance(over, cst.List | cst.Tuple | cst.Set):
+        return not any(isinstance(element, cst.StarredElement) for element in over.elements)
+    return False
 
 
 def _first_name(node: cst.CSTNode) -> cst.Name | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from codegen_hpo.contract.dimensions import FORMS, read_dimension
 from codegen_hpo.contract.docstring import Described, read_docstring
+from codegen_hpo.contract.literals import written
 from codegen_hpo.contract.names import Names, bound, read_names
 from codegen_hpo.contract.text import source_lines
 from codegen_hpo.contract.training import training_complaint
@@ -102,17 +103,17 @@ class _Reader:
     def check_data_arguments(self, function: _Function) -> None:
         """Before the `*` stand facts of the data, by their names, and nothing else."""
         arguments = function.args
+        defaults = _defaults(arguments)
         for argument in [*arguments.posonlyargs, *arguments.args]:
             name = argument.arg
             if name in DATA_ARGUMENTS:
                 continue
+            default = defaults.get(name)
             near = difflib.get_close_matches(name, DATA_ARGUMENTS, 1, 0.6)
-            if near:
+            if near and default is None:
                 hint = f"write {near[0]}"
-            elif argument.annotation is not None and ast.unparse(argument.annotation).startswith(
-                ("Annotated", "Literal", "bool", "float")
-            ):
-                hint = "hyperparameters stand after the *"
+            elif default is not None or _is_declared(argument):
+                hint = f"hyperparameters stand after the *{_as_hyperparameter(argument, default)}"
             else:
                 hint = f"before the * stand only {', '.join(DATA_ARGUMENTS)}, those that are used"
             self._complain(
@@ -155,13 +156,16 @@ class _Reader:
         """The dimensions of all keyword-only arguments that could be read."""
         arguments = function.args
         declared = [a for a in arguments.kwonlyargs if a.arg not in DATA_ARGUMENTS]
-        if not declared:
+        misplaced = [a for a in arguments.args if _is_declared(a) or a.arg in _defaults(arguments)]
+        if not declared and not misplaced:
             self._complain("arguments", "it has no hyperparameters", function, f"add them after a *: {FORMS}")
         if len(declared) > MAX_HYPERPARAMETERS:
             message = f"it has {len(declared)} hyperparameters, at most {MAX_HYPERPARAMETERS} are tuned"
             self._complain("arguments", message, declared[MAX_HYPERPARAMETERS], "keep those that matter most")
         dimensions: dict[str, Dimension] = {}
-        undescribed: list[str] = []
+        undescribed = [
+            a.arg for a in misplaced if a.arg not in DATA_ARGUMENTS and not described.arguments.get(a.arg)
+        ]
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
             if argument not in declared:
                 continue
@@ -184,7 +188,10 @@ class _Reader:
                 undescribed.append(name)
         if undescribed and described.title:
             message = f"the docstring's Args: section does not describe {', '.join(undescribed)}"
-            hint = f'add under Args: a line "{undescribed[0]}: what it does, and what raising it does"'
+            hint = (
+                'below the title and an empty line stands a line "Args:", and under it, four blanks deeper, '
+                f'one line for each: "{undescribed[0]}: what it does, and what raising it does"'
+            )
             self._complain("docstring", message, function, hint)
         return Space(dimensions)
 
@@ -192,6 +199,31 @@ class _Reader:
 def _length(display: ast.Tuple | ast.List) -> int | None:
     starred = any(isinstance(part, ast.Starred) for part in display.elts)
     return None if starred else len(display.elts)
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """The defaults of the arguments before the `*`, by name."""
+    if not arguments.defaults:
+        return {}
+    positional = [*arguments.posonlyargs, *arguments.args][-len(arguments.defaults) :]
+    return {argument.arg: value for argument, value in zip(positional, arguments.defaults, strict=True)}
+
+
+def _is_declared(argument: ast.arg) -> bool:
+    """Whether its annotation is a hyperparameter's."""
+    forms = ("Annotated", "Literal", "bool", "float")
+    return argument.annotation is not None and ast.unparse(argument.annotation).startswith(forms)
+
+
+def _as_hyperparameter(argument: ast.arg, default: ast.expr | None) -> str:
+    """How to write it after the `*`, if that can be told from its default; else empty."""
+    value = default.value if isinstance(default, ast.Constant) else None
+    if isinstance(argument.annotation, ast.Subscript) or not isinstance(value, bool | int | float | str):
+        return ""
+    form = "bool" if isinstance(value, bool) else f"Annotated[{type(value).__name__}, low, high]"
+    if isinstance(value, str):
+        form = f'Literal["{value:.30}", …]'
+    return f": {argument.arg:.60}: {form} = {written(default)}" if default else ""
 
 
 def _own_nodes(function: _Function) -> Iterator[ast.AST]:

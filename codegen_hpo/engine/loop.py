@@ -163,7 +163,8 @@ class Search:
 
     def _hardware(self) -> str:
         if self._device() == "cpu":
-            return f"CPU, {self.settings.threads} threads"
+            threads = self.settings.threads
+            return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
         return f"{self._machine.cuda}, {self._machine.cuda_memory_bytes / 2**30:.0f} GiB"
 
     def _device(self) -> str:
@@ -175,7 +176,9 @@ class Search:
         if draft.source is not None:
             verdict = read_candidate(draft.source, name=name, author=self.author.name)
             candidate, findings = verdict.candidate, draft.findings + verdict.findings
-        if candidate:
+        if candidate and any(candidate.source == other.source for other in self.candidates):
+            findings += (_TWIN,)
+        if candidate and not findings:
             findings += self._dry_run(candidate, attempt, worker)
         if findings:
             candidate = None
@@ -312,6 +315,14 @@ _UNCHANGED = Finding(
     rule="unchanged",
     message="this is the same text as the attempt before",
     hint="change what the complaints below name",
+)
+
+
+_TWIN = Finding(
+    gate="reply",
+    rule="twin",
+    message="this function exists already, to the letter",
+    hint="write one that rests on a different idea",
 )
 
 

@@ -13,7 +13,7 @@ from codegen_hpo.engine.parts import MakeAsk, MakeTuner, make_author, tuner_make
 from codegen_hpo.engine.prepare import prepare
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner
-from codegen_hpo.errors import CodegenHpoError, EndpointError, Interrupted, NoCandidateError
+from codegen_hpo.errors import CodegenHpoError, EndpointError, Interrupted, NoCandidateError, NoModelError
 from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import Ledger, Price
 from codegen_hpo.records import Sink
@@ -90,6 +90,11 @@ class Session:
             raise
         if not search.candidates:
             attempts = len(self.folder.of_kind("attempt"))
+            if not attempts:
+                raise NoModelError(
+                    f"the search ended before anything was written: {ending.reason}",
+                    hint="give it more: --time, --trials, --max-tokens or --max-cost",
+                )
             raise NoCandidateError(
                 f"no candidate met the contract in {attempts} attempts; {ending.reason}",
                 hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",

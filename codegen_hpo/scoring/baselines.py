@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import OneHotEncoder
+from threadpoolctl import threadpool_limits
 
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.table.encoding import Encoded, Encoding
@@ -26,6 +27,7 @@ BOOSTING_ROWS = 1_000_000
 BOOSTING_CELLS = 50_000_000  # rows times columns
 WIDE = 1_000  # columns: above, boosting takes fewer rounds and bins (10,000 columns took 63 s of CPU time)
 WIDE_BINS = 32
+SMALL_CELLS = 1_000_000  # a table below is fitted on one thread
 MOST_BINS = 255  # categories that scikit-learn's histogram boosting takes in one column
 
 
@@ -68,7 +70,11 @@ def baselines(task: Task, encoding: Encoding, *, seed: int = 0) -> tuple[Baselin
         fitted = _some(parts["fitted"], rows, seed)
         label = name if fitted is parts["fitted"] else f"{name} (on {rows} rows)"
         begin = time.perf_counter()
-        with warnings.catch_warnings():
+        # one thread: those of OpenMP spin while they wait, and on a busy machine a fit of 0.3 s took 25 s
+        with (
+            warnings.catch_warnings(),
+            threadpool_limits(1 if len(fitted.y) * columns < SMALL_CELLS else None),
+        ):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline may stop short
             predict = fit(task, encoding, fitted, seed)
             scores = [

@@ -4,11 +4,28 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from codegen_hpo.bundle import STOP_ON
 from codegen_hpo.records import Epoch, Trial
 from codegen_hpo.task import Metric
 
 CURVE_POINTS = 12
 ERROR_CHARACTERS = 600
+
+_STOPPING = {
+    "mse": "mean squared error in the target's own unit",
+    "mae": "mean absolute error in the target's own unit",
+    "msle": "mean squared error of the target's log1p",
+}
+
+
+class Units(NamedTuple):
+    """What the two losses of a curve measure: beside a curve, and where curves are explained."""
+
+    training: str
+    stopping: str
+    training_long: str
+    stopping_long: str
+    compared: str
 
 
 class Feedback(NamedTuple):
@@ -21,6 +38,28 @@ class Feedback(NamedTuple):
     error: str  # of a failed trial, trimmed; text of the sandbox, to be fenced
     train_curve: str
     inner_curve: str
+    units: Units
+
+
+def loss_units(metric: Metric) -> Units:
+    """The units of the loss curves: in regression they differ, and a model must not compare the two."""
+    if "regression" not in metric.kinds:
+        return Units(
+            "cross-entropy",
+            "cross-entropy",
+            "the mean cross-entropy of the batches, with dropout and label smoothing at work",
+            "the cross-entropy of the inner part, without either",
+            "With strong dropout or smoothing the first may lie above the second.",
+        )
+    stopping = _STOPPING[STOP_ON[metric.name]]
+    return Units(
+        "standardised target",
+        stopping,
+        "that of the call on the standardised target (with mse, the mean as a guess gives about 1)",
+        f"the {stopping}",
+        "The two have different units: compare each with itself over epochs and trials, never one with the "
+        "other. Overfitting shows where the early-stopping loss rises while the training loss falls.",
+    )
 
 
 def feedback(trial: Trial, metric: Metric, *, best: bool, curves: bool) -> Feedback:
@@ -34,6 +73,7 @@ def feedback(trial: Trial, metric: Metric, *, best: bool, curves: bool) -> Feedb
         error=outcome.error[-ERROR_CHARACTERS:] if trial.score is None else "",
         train_curve=_curve(outcome.curve, "train_loss") if curves else "",
         inner_curve=_curve(outcome.curve, "inner_loss") if curves else "",
+        units=loss_units(metric),
     )
 
 

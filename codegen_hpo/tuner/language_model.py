@@ -14,7 +14,7 @@ from codegen_hpo.records import Call, Trial
 from codegen_hpo.space import Space, canonical
 from codegen_hpo.task import Metric
 from codegen_hpo.tuner.base import NoProposal
-from codegen_hpo.tuner.feedback import Feedback, feedback, result_line
+from codegen_hpo.tuner.feedback import Feedback, feedback, loss_units, result_line
 from codegen_hpo.tuner.reply import Proposal, read_reply
 from codegen_hpo.tuner.tool import analysis_name, space_tool
 
@@ -98,7 +98,13 @@ class LLMTuner:
 
     def _messages(self, trials_left: int | None, refused: list[Proposal]) -> tuple[Message, ...]:
         system = Message("system", render("tune_system", reasoning=self._reasoning))
-        task = render("tune_task", card=self._card, function=self._function, metric=self._metric)
+        task = render(
+            "tune_task",
+            card=self._card,
+            function=self._function,
+            metric=self._metric,
+            units=loss_units(self._metric),
+        )
         question = render(
             "tune_question",
             trials_left=trials_left,
@@ -107,28 +113,26 @@ class LLMTuner:
             tool=TOOL_NAME,
         )
         if self._history == "chat":
-            return (system, *self._dialogue(task, trials_left, question))
+            return (system, *self._dialogue(task, question))
         table = render("tune_trials", trials=self._feedbacks(), metric=self._metric)
         return (system, Message("user", f"{task}\n\n{table}\n\n{question}"))
 
-    def _dialogue(self, task: str, trials_left: int | None, question: str) -> list[Message]:
+    def _dialogue(self, task: str, question: str) -> list[Message]:
         """User and assistant in turn; calls that others proposed are told within the user's turns."""
         turns: list[Message] = []
         told = [task]
         best: Trial | None = None
-        for index, trial in enumerate(self._trials):
+        for trial in self._trials:
             own = trial.call.proposed_by == "llm"
             if own:
                 turns += [Message("user", "\n\n".join(told)), Message("assistant", _own_words(trial))]
                 told = []
             if trial.loss is not None and (best is None or best.loss is None or trial.loss < best.loss):
                 best = trial
-            after = len(self._trials) - 1 - index
             said = render(
                 "tune_feedback",
                 trial=feedback(trial, self._metric, best=trial is best, curves=True),
                 own=own,
-                trials_left=None if trials_left is None or not after else trials_left + after,
             )
             told.append(said)
         return [*turns, Message("user", "\n\n".join([*told, question]))]

@@ -6,6 +6,7 @@ from codegen_hpo.author.base import Brief
 from codegen_hpo.author.language_model import LLMAuthor
 from codegen_hpo.contract import code_frame, read_candidate
 from codegen_hpo.contract.allowed import MODULES
+from codegen_hpo.contract.text import MAX_BYTES
 from codegen_hpo.contract.training import TRAINING_ARGUMENTS, OneOf
 from codegen_hpo.llm.messages import Reply, Request, Usage
 from codegen_hpo.llm.prompts import render
@@ -127,3 +128,15 @@ def test_the_example_in_the_contract_prompt_meets_the_contract() -> None:
     example = render("contract").split("```python\n")[1].split("```")[0]
     verdict = read_candidate(example, name="c01", author="llm:m")
     assert verdict.candidate is not None, code_frame(example, verdict.findings)
+
+
+def test_an_attempt_as_long_as_a_file_may_be_is_sent_back_whole(make_task: MakeTask) -> None:
+    longest = "x = 1\n" * (MAX_BYTES // 6)
+    assert longest in prompt(make_task(), previous=longest, findings=(FINDING,))
+    assert "… (cut here)" not in prompt(make_task(), previous=longest, findings=(FINDING,))
+
+
+def test_the_contract_tells_what_the_gates_find_most_often(make_task: MakeTask) -> None:
+    told = prompt(make_task())
+    for words in ('if __name__ == "__main__":', "self.get_buffer", "`Optional`", "torch.compile"):
+        assert words in told

@@ -174,6 +174,10 @@ def test_names_bound_in_unusual_ways_are_defined(read):
         "class A:\n    @staticmethod\n    def f():\n        return 1",
         "class B:\n    '''Empty.'''\n    ...",
         "import typing as t\nT = t.TypeVar('T')",
+        "SCALE = math.sqrt(2 / math.pi) * math.log(2)",
+        "WIDTHS = tuple(2**i for i in range(5, 11))\nGRID = [i / 10 for i in range(-10, 11)]",
+        "SIZES = {name: 2 * size for name, size in (('a', 1), ('b', 2))}",
+        "ACTS = dict(relu=nn.ReLU, silu=nn.SiLU)\nBIG = float('inf')\nFEW = list(range(3))",
     ],
 )
 def test_definitions_and_constants_may_stand_at_the_top(read, passage):
@@ -189,7 +193,13 @@ def test_definitions_and_constants_may_stand_at_the_top(read, passage):
         "while True:\n    pass",
         "if math.pi > 3:\n    X = 1",
         "try:\n    X = 1\nexcept ValueError:\n    pass",
-        "X = [i for i in (1, 2)]",
+        "X = [i for i in range(10**9)]",
+        "X = [i for i in range(1_000_000)]",
+        "LIST = [1]\nX = [i for i in LIST]",
+        "X = [i + j for i in range(10) for j in range(10)]",
+        "X = [[j for j in range(10)] for i in range(10)]",
+        "X = [torch.ones(3) for i in range(10)]",
+        "if math.pi == 3:\n    X = 1",
         "X = 1\nX += 1",
         "class A:\n    layer = nn.Linear(1, 1)",
         "class A:\n    while True:\n        pass",
@@ -204,3 +214,35 @@ def test_definitions_and_constants_may_stand_at_the_top(read, passage):
 )
 def test_work_while_the_file_is_imported_is_refused(rules, passage):
     assert set(rules("\n\nclass Network", f"\n{passage}\n\n\nclass Network")) == {"import-time"}
+
+
+@pytest.mark.parametrize("test", ['__name__ == "__main__"', '"__main__" == __name__'])
+def test_a_block_for_running_the_file_is_one_complaint(read, test):
+    block = f"if {test}:\n    import os\n    x = open(undefined)\n    torch.manual_seed(0)\n"
+    block += "else:\n    y = eval('1')\n"
+    findings = read("\n\nclass Network", f"\n{block}\n\nclass Network").findings
+    assert [(finding.rule, finding.hint) for finding in findings] == [("import-time", "delete the block")]
+
+
+def test_each_call_at_import_is_named(read):
+    lines = "A = torch.device('cpu')\nB = nn.Linear(1, 1)\nC = torch.device('cpu')\n"
+    findings = read("\n\nclass Network", f"\n{lines}\n\nclass Network").findings
+    assert [finding.message.partition(" outside")[0] for finding in findings] == [
+        "a call of torch.device",
+        "a call of torch.nn.Linear",
+    ]
+    assert findings[0].message.endswith(f"also in line {findings[0].line + 2}")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('getattr(model, f"bins_{width}")', "self.get_buffer(name)"),
+        ("setattr(nn, 'x', 1)", "nn.ModuleList"),
+        ("torch.utils.data.DataLoader([])", "the program makes the batches"),
+        ("torch.compile(nn.ReLU())", "the plain module"),
+    ],
+)
+def test_a_hint_names_what_to_write_in_its_place(read, line, words):
+    (finding,) = read(INSIDE, f"    {line}\n{INSIDE}").findings
+    assert words in finding.hint

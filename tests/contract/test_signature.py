@@ -27,6 +27,12 @@ def declared(read, declaration: str):
         ("width: Literal['a', 'b'] = 'b'", Choice(("a", "b"), "b")),
         ("width: Literal[16, 32, 'auto', 0.5, True] = 0.5", Choice((16, 32, "auto", 0.5, True), 0.5)),
         ("width: Literal[64] = 64", Choice((64,), 64)),
+        ("width: Literal[0.0, 0.1] = 0", Choice((0.0, 0.1), 0.0)),
+        ("width: Literal[1, 2] = 2.0", Choice((1, 2), 2)),
+        ("width: Annotated[int, 2**5, 2 * 512, 'log'] = 2**7", Int(32, 1024, True, 128)),
+        ("width: Annotated[float, 1 / 16, 7 // 2] = 1 - 1e-1", Float(0.0625, 3.0, False, 0.9)),
+        ("width: Annotated[float, 10**-5, -(-1)] = 2 * 10**-1", Float(1e-5, 1.0, False, 0.2)),
+        ("width: Annotated[float, 0, 1, 'linear'] = 0.5", Float(0.0, 1.0, False, 0.5)),
         ("width: bool = False", Choice((False, True), False)),
     ],
 )
@@ -60,7 +66,15 @@ def _fields(dimension) -> dict[str, object]:
         ("width: Annotated[int, 0, 9, 'log'] = 3", "starts at 0 with a log scale"),
         ("width: Annotated[int, 0.5, 9] = 3", "is 0.5, but its type is int"),
         ("width: Annotated[int, True, 9] = 3", "low end of its range is True"),
-        ("width: Annotated[int, 1, 2**10] = 3", "2 ** 10 is not a literal"),
+        ("width: Annotated[int, 1, 2**10**10] = 3", "no number of ordinary size"),
+        ("width: Annotated[int, 1, 10**60] = 3", "is 10000000000000000000000000000"),
+        ("width: Annotated[float, 1, 1 / 0] = 3", "1 / 0 is no number of ordinary size"),
+        ("width: Annotated[float, 1, (-8) ** 0.5] = 3", "no number of ordinary size"),
+        ("width: Annotated[float, 1, 10.0**64 * 10**64] = 3", "no number of ordinary size"),
+        ("width: Annotated[int, 1, 9 - True] = 3", "True is no number"),
+        ("width: Annotated[int, 1, 1+1+1+1+1+1+1+1] = 3", "part of a long formula"),
+        ("width: Annotated[int, 1, len('abc')] = 3", "len('abc') is not a literal"),
+        ("width: Annotated[int, 1, 9, True] = 3", 'expected "log"'),
         ("width: Annotated[float, 0, 1e999] = 3", "is inf"),
         ("width: Annotated[int, 1, 99999999999999999999] = 3", "is 99999999999999999999"),
         ("width: Annotated[int, 1, 9] = 10", "default 10 is outside [1, 9]"),
@@ -75,12 +89,45 @@ def _fields(dimension) -> dict[str, object]:
         ("width: Literal[0, 1] = False", "default False is not among"),
         ("width: Literal['a\\n', 'b'] = 'b'", "control characters"),
         ("width: bool = 1", "default 1 is not among"),
+        ("width: Literal[True, 0.5] = 1", "default 1 is not among"),
+        ("width: Literal[0.0, 0.5] = False", "default False is not among"),
     ],
 )
 def test_a_declaration_that_cannot_be_a_dimension_is_explained(read, declaration, message):
     (found,) = declared(read, declaration)
     assert found.startswith("width: ")
     assert message in found
+
+
+ALIASES = """\
+LOW, HIGH = 16, 2**9
+START: int = 128
+Width = Annotated[int, LOW, HIGH, "log"]
+"""
+
+
+@pytest.mark.parametrize("declaration", ["Width = START", "Annotated[int, LOW, HIGH, 'log'] = 128"])
+def test_constants_and_annotations_bound_once_above_the_function_are_seen_through(good, declaration):
+    source = good.replace(WIDTH, f"width: {declaration}").replace("\n\nclass", f"\n{ALIASES}\n\nclass", 1)
+    candidate, findings = read_candidate(source, name="c01", author="test")
+    assert findings == ()
+    assert _fields(candidate.space["width"]) | {"description": ""} == _fields(Int(16, 512, True, 128))
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [
+        "",
+        "Width = Annotated[int, 1, 9]\nWidth = Annotated[int, 2, 9]",
+        "Width = Other\nOther = Width",
+        "class Width:\n    pass",
+    ],
+)
+def test_a_name_that_stands_for_no_one_annotation_is_to_be_written_out(good, passage):
+    source = good.replace(WIDTH, "width: Width = 5").replace("\n\nclass", f"\n{passage}\n\n\nclass", 1)
+    findings = read_candidate(source, name="c01", author="test").findings
+    assert findings[-1].message == "width: its type is Width"
+    assert findings[-1].hint.startswith("write the annotation itself here")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +294,31 @@ def test_what_a_docstring_says_is_one_plain_line_of_bounded_length():
     described = read_docstring("Title \x1b[31m\tred\n\nArgs:\n    a: " + "x" * 1000)
     assert described.title == "Title [31m red"
     assert len(described.arguments["a"]) == MAX_DESCRIPTION
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Parameters\n----------\nwidth : int, optional\n    Units of it.\ndropout : float\n    Share.\n\n"
+        "Returns\n-------\ntuple\n    c: no",
+        "Args:\n    - width: Units of it.\n    - dropout (float): Share.",
+        "Args:\n    `width`: Units\n      of it.\n    **dropout**: Share.",
+        "Args:\n* `width` (int, log (base 2)): Units of it.\n* dropout - Share.",
+        "**Args:**\n    width:\n        Units of it.\n    dropout [0, 1]: Share.",
+        ":param width: Units\n    of it.\n:param float dropout: Share.\n:returns: two",
+        "Hyperparameters:\nwidth: Units of it.\ndropout — Share.\nReturns:\n    c: no",
+        "Other Parameters\n================\nwidth\n    Units of it.\ndropout: Share.",
+    ],
+)
+def test_common_ways_to_describe_arguments_are_read(body):
+    described = read_docstring(f"Title of it.\n\n{body}")
+    assert described.title == "Title of it."
+    assert described.arguments == {"width": "Units of it.", "dropout": "Share."}
+
+
+def test_prose_describes_no_argument():
+    text = "Title.\n\nwidth: not in a section\n\nReturns:\n    model: no\n\nThe width - of it."
+    assert read_docstring(text).arguments == {}
 
 
 def test_two_argument_sections_are_joined():

@@ -83,11 +83,11 @@ def run_of(home: Path) -> Callable[[str], Run]:
         if kind not in runs:
             target, others = KINDS[kind], set(KINDS.values()) - {KINDS[kind]}
             mixed_rows().drop(columns=list(others)).to_csv(home / f"{kind}.csv", index=False)
-            options = ("--cookbook", "--trials", 3, "--threads", 1, "--text", "remark", "--quiet")
+            options = ("--cookbook", "--trials", 2, "--threads", 1, "--text", "remark", "--quiet")
             fit(home / f"{kind}.csv", "--target", target, "--task", kind, "--candidates", 1,
                 "--runs", home / "runs" / kind, *options)  # fmt: skip
             runs[kind] = Run.open(next((home / "runs" / kind).iterdir()))
-            assert len(runs[kind].history.trials) == 3
+            assert len(runs[kind].history.trials) == 2
         return runs[kind]
 
     return get

@@ -20,6 +20,8 @@ from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedServer, replies
 from codegen_hpo.testing.replies import Scripted
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 120.0  # for a moment to come; two busy cores are slow
 
 Moment = Callable[[Path], bool]  # the folder of all runs → whether it is now

@@ -88,12 +88,11 @@ def test_an_endpoint_that_fails_in_the_middle_leaves_a_scored_winner_and_can_be_
     assert run.history.state == "done"
 
 
-def test_an_unreachable_endpoint_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def test_an_unreachable_endpoint_is_named(start: Start) -> None:
     with ScriptedServer() as server:
         gone = server.base_url
     with pytest.raises(EndpointError, match=r"127\.0\.0\.1"):
-        start(**MODEL, base_url=gone)
+        start(**MODEL, base_url=gone, reply_s=1.0)
 
 
 @pytest.mark.parametrize(

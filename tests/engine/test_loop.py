@@ -74,7 +74,7 @@ def test_every_candidate_is_tried_before_the_best_one_takes_the_rest(start: Star
 
 
 def test_a_second_candidate_is_told_of_the_first(start: Start, source: str) -> None:
-    author = ScriptedAuthor([source, source])
+    author = ScriptedAuthor([source, source + "# another\n"])
     start(author=author, candidates=2)
     assert [candidate.title for candidate in author.briefs[1].existing] == ["A linear model."]
 
@@ -173,7 +173,7 @@ def test_the_first_limit_that_is_reached_ends_the_search(
     start: Start, budget: Budget, trials: int | None, reason: str
 ) -> None:
     if budget.seconds:
-        with pytest.raises(NoCandidateError, match="are spent"):
+        with pytest.raises(NoModelError, match="are spent"):
             start(budget=budget)
         return
     history = start(budget=budget).history
@@ -225,6 +225,16 @@ def test_the_last_trial_is_announced_for_the_whole_budget_only(start: Start, sou
             pass
 
     start(
-        author=ScriptedAuthor([source] * 2), candidates=2, budget=Budget(trials=8), tuner=lambda _: Listener()
+        author=ScriptedAuthor([source, source + "# another\n"]),
+        candidates=2,
+        budget=Budget(trials=8),
+        tuner=lambda _: Listener(),
     )
     assert Listener.left == [7, 5, 4, 3, 2, 1]
+
+
+def test_a_second_candidate_that_is_the_first_again_is_sent_back(start: Start, source: str) -> None:
+    author = ScriptedAuthor([source, source, source + "# another\n"], trusted=False)
+    run = start(author=author, candidates=2)
+    assert [finding.rule for finding in author.briefs[2].findings] == ["twin"]
+    assert len(run.history.candidates) == 2

@@ -142,9 +142,11 @@ def test_replies_of_a_model_are_not_paid_twice(
 def test_more_trials_keep_names_and_shares_as_they_were(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    run = start(author=ScriptedAuthor([source, source]), candidates=2, budget=Budget(trials=4))
+    run = start(
+        author=ScriptedAuthor([source, source + "# another\n"]), candidates=2, budget=Budget(trials=4)
+    )
     before = proposals(run)
-    run.resume(trials=12, author=ScriptedAuthor([source, source]), sandbox=sandbox)
+    run.resume(trials=12, author=ScriptedAuthor([source, source + "# another\n"]), sandbox=sandbox)
     trials = run.history.trials
     assert proposals(run)[:4] == before
     assert [trial.number for trial in trials] == list(range(1, 13))

@@ -137,11 +137,12 @@ def test_feedback_tells_score_curves_cost_and_failures(history: str) -> None:
     )
     assert "failed (oom in step); 12.3 s" in told
     assert "MemoryError" in told
-    assert "training loss by epoch: 1: 1, " in told
+    assert "training loss by epoch (standardised target): 1: 1, " in told
+    assert "early-stopping loss by epoch (mean squared error in the target's own unit): 1: 0.51, " in told
     for line in told.splitlines():
-        if "loss by epoch:" in line:
-            assert line.count(",") < 12
-    assert "Trials left: 4." in told
+        if "loss by epoch (" in line:
+            assert line.rpartition(")")[2].count(",") < 12
+    assert "Trials left: at most 4." in told
     assert "the last trial" not in told
 
 
@@ -193,11 +194,11 @@ def test_the_chat_form_alternates_and_writes_earlier_calls_out_in_words() -> Non
     assert "More units may help." in own
 
 
-def test_the_chat_form_counts_the_trials_that_were_left_at_each_turn() -> None:
+def test_the_chat_form_tells_the_trials_left_once_at_its_end() -> None:
     model = Model(reply({"width": 100}))
     taught(model, history="chat").ask(2)
     lines = [line for line in model.told().splitlines() if line.startswith("Trials left")]
-    assert lines == [f"Trials left: {left}." for left in (6, 5, 4, 3, 2)]
+    assert lines == ["Trials left: at most 2."]
 
 
 def test_a_chat_only_grows_at_its_end() -> None:
@@ -308,3 +309,11 @@ def test_many_trials_keep_the_compressed_prompt_short() -> None:
     assert told.count("validation rmse") == 100
     assert told.count("training loss by epoch") == 6
     assert len(told) < 30_000
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_units_of_the_curves_are_told_for_every_metric(name: str) -> None:
+    model = Model(reply({"width": 100}))
+    metric = METRICS[name]
+    taught(model, [trial(1, 0.5, metric=metric)], metric=metric).ask(3)
+    assert ("never one with the other" in model.told()) == ("regression" in metric.kinds)

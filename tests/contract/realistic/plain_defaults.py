@@ -1,8 +1,8 @@
 # Hyperparameters without a star, a range or a line of text, as in an ordinary function.
-# expect: signature: data-argument: hyperparameters stand after the *
-# expect: signature: data-argument: hyperparameters stand after the *
-# expect: signature: data-argument: hyperparameters stand after the *
-# expect: signature: arguments: add them after a *
+# expect: signature: docstring: does not describe hidden_dim, dropout, lr
+# expect: signature: data-argument: hidden_dim: Annotated[int, low, high] = 128
+# expect: signature: data-argument: dropout: Annotated[float, low, high] = 0.1
+# expect: signature: data-argument: lr: Annotated[float, low, high] = 0.001
 import torch
 import torch.nn as nn
 

@@ -1,6 +1,6 @@
 # A module written as a script: every complaint of both gates comes in one answer.
 # expect: rules: import: only these may be imported
-# expect: rules: import-time: device
+# expect: rules: import-time: on the device
 # expect: rules: global-state: leave it out
 # expect: signature: data-argument: write n_numeric
 # expect: signature: hyperparameter: write Annotated[int, low, high]
