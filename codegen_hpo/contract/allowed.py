@@ -140,7 +140,6 @@ CALLABLE_AT_IMPORT = frozenset(
 )
 MOVE = "only imports, functions, classes and constants stand there: move it into the function"
 ON_DEVICE = "leave it out: the program puts the model and the batches on the device"
-MAX_AT_IMPORT = 1000  # turns of a comprehension that fills a constant
 DECORATORS = frozenset(
     {
         *("dataclasses.dataclass", "functools.lru_cache", "functools.cache", "functools.wraps"),

@@ -21,6 +21,7 @@ from libcst.metadata import (
 )
 
 from codegen_hpo.contract import allowed
+from codegen_hpo.contract.import_time import asks_for_main, is_short, names_in
 from codegen_hpo.records import Finding
 
 _WORK: Mapping[type[cst.CSTNode], str] = {
@@ -148,16 +149,16 @@ class _Rules(cst.CSTVisitor):
         return self._names(node, QualifiedNameSource.IMPORT)
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.If) and self._depth == 0 and _asks_for_main(node.test):
+        if isinstance(node, cst.If) and self._depth == 0 and asks_for_main(node.test):
             message = "the block under if __name__ == ... is no part of the module"
             self._complain(node, "import-time", message, "delete the block")
-            self.passed_over.update(_names_in(node))
+            self.passed_over.update(names_in(node))
             return False
         if type(node) in _WORK:
             self._at_import(node, _WORK[type(node)])
         if isinstance(node, cst.BaseComp):
             self._comprehensions += 1
-            if self._comprehensions > 1 or not _is_short(node.for_in):
+            if self._comprehensions > 1 or not is_short(node.for_in):
                 self._at_import(node, "a comprehension over more than a short range or list")
         return super().on_visit(node)
 
@@ -280,41 +281,6 @@ class _Rules(cst.CSTVisitor):
             message = f"{what} outside a function would run while the file is imported"
             self._complain(node, "import-time", message, hint)
             self._reported = node
-
-
-def _asks_for_main(test: cst.BaseExpression) -> bool:
-    if not isinstance(test, cst.Comparison):
-        return False
-    sides = [test.left, *(target.comparator for target in test.comparisons)]
-    return any(isinstance(side, cst.Name) and side.value == "__name__" for side in sides)
-
-
-def _names_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    stack = [node]
-    while stack:
-        found = stack.pop()
-        stack.extend(found.children)
-        if isinstance(found, cst.Name):
-            yield found
-
-
-def _is_short(loop: cst.CompFor) -> bool:
-    """One loop over a written list or over a range of a known, small length."""
-    if loop.inner_for_in is not None or loop.asynchronous is not None:
-        return False
-    over = loop.iter
-    if isinstance(over, cst.Call) and isinstance(over.func, cst.Name) and over.func.value == "range":
-        ends = [arg.value for arg in over.args]
-        numbers = [
-            end.operator and end.expression if isinstance(end, cst.UnaryOperation) else end for end in ends
-        ]
-        return all(
-            isinstance(number, cst.Integer) and number.evaluated_value <= allowed.MAX_AT_IMPORT
-            for number in numbers
-        )
-    if isinstance(over, cst.List | cst.Tuple | cst.Set):
-        return not any(isinstance(element, cst.StarredElement) for element in over.elements)
-    return False
 
 
 def _first_name(node: cst.CSTNode) -> cst.Name | None:

@@ -18,7 +18,8 @@ class Spent(Exception):  # noqa: N818 - an end, not a fault
 def check_budget(budget: Budget, elapsed_s: float, trials: list[Trial]) -> None:
     """Raises Spent if no further trial may start."""
     if budget.trials is not None and len(trials) >= budget.trials:
-        raise Spent(f"{len(trials)} trials are done", "trials")
+        done = "1 trial is" if len(trials) == 1 else f"{len(trials)} trials are"
+        raise Spent(f"{done} done", "trials")
     if budget.seconds is not None:
         left_s = budget.seconds - elapsed_s
         if left_s <= 0:

@@ -193,8 +193,9 @@ def test_a_misspelt_data_argument_is_told_the_nearest_name(good):
 
 
 def test_a_hyperparameter_before_the_star_is_sent_behind_it(read):
-    (finding,) = read("    *,\n", "    rate: Annotated[float, 0, 1] = 0.5,\n    *,\n").findings
-    assert finding.hint == "hyperparameters stand after the *"
+    findings = read("    *,\n", "    rate: Annotated[float, 0, 1] = 0.5,\n    *,\n").findings
+    assert [finding.rule for finding in findings] == ["docstring", "data-argument"]
+    assert findings[1].hint == "hyperparameters stand after the *"
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def test_what_is_shown_as_json_is_valid(run_of: Callable[[str], Run]) -> None:
     (code,) = shown["code"]
     assert code["source"] == run.best.source
     compile(code["source"], "model.py", "exec")
-    assert [t["number"] for t in shown["trials"]] == [1, 2, 3]
+    assert [t["number"] for t in shown["trials"]] == [1, 2]
     assert shown["trials"][0]["outcome"]["curve"]
     assert [a["findings"] for a in shown["attempts"]] == [[]]
     assert shown["exchanges"] == []
@@ -258,5 +258,5 @@ def test_what_is_shown_to_people_names_what_is_there(cli, run_of: Callable[[str]
     run = run_of("regression")
     shown = cli("show", run.path, "--attempts", "--trials", "--prompt").stdout
     assert "c01 attempt 1: passed every gate" in shown
-    assert all(f"t00{number} c0" in shown for number in (1, 2, 3))
+    assert all(f"t00{number} c0" in shown for number in (1, 2))
     assert run.path.name in cli("runs", "--runs", run.path.parent).stdout
