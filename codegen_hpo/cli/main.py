@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from codegen_hpo import __version__
+from codegen_hpo.cli.terminal import plain, program
 from codegen_hpo.errors import CodegenHpoError, Interrupted
 
 # name → first line of its help: listing the commands imports none of them
@@ -85,17 +86,13 @@ def main() -> None:
 
 def _farewell(stopped: BaseException | None) -> str:
     if isinstance(stopped, Interrupted):
-        return f"interrupted; nothing is lost. Go on with:  codegen-hpo resume {stopped.run}"
+        return f"interrupted; nothing is lost. Go on with:  {program()} resume {stopped.run}"
     return "interrupted"
 
 
 def _complain(error: CodegenHpoError) -> None:
-    from codegen_hpo.cli.terminal import plain
-
     click.echo(click.style("error: ", fg="red", bold=True) + plain(error), err=True)
     if error.hint:
         click.echo(plain(f"  {error.hint}"), err=True)
     if error.run:
-        click.echo(
-            f"  everything is kept in {error.run}; go on with:  codegen-hpo resume {error.run}", err=True
-        )
+        click.echo(f"  all is kept in {error.run}; go on with:  {program()} resume {error.run}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen_hpo.cli.terminal import number, plain, print_json, print_table
+from codegen_hpo.cli.terminal import number, plain, print_json, print_table, program
 
 if TYPE_CHECKING:
     from codegen_hpo.run import Run
@@ -45,9 +45,9 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
             f"{ledger.total.completion_tokens} tokens{about}, cost {cost}."
         )
     click.echo(f"\nEverything is in {plain(run.path)}")
-    click.echo(f"  codegen-hpo show {run.path} --code        the function that was written")
-    click.echo(f"  codegen-hpo predict {run.path} NEW.csv    predictions for new rows")
-    click.echo(f"  codegen-hpo export {run.path} -o model    a folder that needs no codegen-hpo")
+    click.echo(f"  {program()} show {run.path} --code        the function that was written")
+    click.echo(f"  {program()} predict {run.path} NEW.csv    predictions for new rows")
+    click.echo(f"  {program()} export {run.path} -o model    a folder that needs no codegen-hpo")
     click.echo(f"  {resume_command(run.path, history)}   more trials")
 
 
@@ -80,7 +80,7 @@ def resume_command(path: Path | str, history: "History") -> str:
         options.append(f"--patience {2 * (budget['patience'] or 1)}")
     if budget["usd"]:
         options.append(f"--max-cost {2 * budget['usd']:g}")
-    return f"codegen-hpo resume {path} {' '.join(options)}"
+    return f"{program()} resume {path} {' '.join(options)}"
 
 
 def counted(count: int, noun: str) -> str:

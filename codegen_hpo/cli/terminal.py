@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def program() -> str:
+    """How this program is called from where the user stands: its path, unless the shell finds it by name."""
+    called = sys.argv[0]
+    found = shutil.which("codegen-hpo")
+    if found is None and called.endswith("codegen-hpo"):
+        return called
+    return "codegen-hpo"
 
 
 def plain(text: object) -> str:
