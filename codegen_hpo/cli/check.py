@@ -17,7 +17,7 @@ def command(file: Path, as_json: bool) -> int:
     Nothing is executed. Exit code 0 when every static gate passes, 6 otherwise.
     """
     from codegen_hpo.cli.terminal import plain, print_json
-    from codegen_hpo.contract import code_frame, read_candidate
+    from codegen_hpo.contract import code_frame, read_candidate_apart
     from codegen_hpo.errors import ConfigError, NoCandidateError
     from codegen_hpo.store import codec
 
@@ -29,7 +29,7 @@ def command(file: Path, as_json: bool) -> int:
         ) from error
     # bytes that are no UTF-8 become surrogates, which the text gate names
     source = raw.decode("utf-8", "surrogateescape")
-    verdict = read_candidate(source, name=file.stem, author="file")
+    verdict = read_candidate_apart(source, name=file.stem, author="file")
     if as_json:
         candidate = verdict.candidate
         print_json(
