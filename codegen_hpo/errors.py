@@ -6,6 +6,7 @@ CodegenHpoError           .hint: what to do; .exit_code: of the command line; .r
 ├── EndpointError     4   the model's endpoint: key, quota, name, unreachable
 ├── SandboxError      5   no sandbox can be started, or it broke for a reason of the host
 ├── NoCandidateError  6   no candidate met the contract
+├── StorageError      7   a run cannot be written: the disk is full or read-only
 └── NoModelError      1   candidates were trained, none gave a usable model
 
 Interrupted, a KeyboardInterrupt, is what Ctrl-C becomes once there is a run to resume.
@@ -48,6 +49,10 @@ class SandboxError(CodegenHpoError):
 
 class NoCandidateError(CodegenHpoError):
     exit_code = 6
+
+
+class StorageError(CodegenHpoError):
+    exit_code = 7
 
 
 class NoModelError(CodegenHpoError):

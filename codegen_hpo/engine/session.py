@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from codegen_hpo.author.base import Author
 from codegen_hpo.bundle import read_codec
@@ -13,7 +14,14 @@ from codegen_hpo.engine.parts import MakeAsk, MakeTuner, make_author, tuner_make
 from codegen_hpo.engine.prepare import prepare
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner
-from codegen_hpo.errors import CodegenHpoError, EndpointError, Interrupted, NoCandidateError, NoModelError
+from codegen_hpo.errors import (
+    CodegenHpoError,
+    EndpointError,
+    Interrupted,
+    NoCandidateError,
+    NoModelError,
+    StorageError,
+)
 from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import Ledger, Price
 from codegen_hpo.records import Sink
@@ -43,17 +51,29 @@ class Session:
         """Searches, scores the winner on the sealed test rows and records how it ended.
 
         Raises what stopped it: KeyboardInterrupt, EndpointError (after the winner so far was scored),
-        SandboxError, NoCandidateError, NoModelError; each error knows the run's folder. A resumed session
+        SandboxError, NoCandidateError, NoModelError, StorageError; each error knows the run's folder, if it
+        can be resumed. A resumed session
         takes up what ended without success.
         """
         try:
             with self.folder.writing():
                 self._recorded()
         except CodegenHpoError as error:
-            error.run = self.folder.path
+            error.run = self._resumable()
             raise
         except KeyboardInterrupt as interrupt:
             raise Interrupted(self.folder.path) from interrupt
+        except OSError as error:
+            # sandbox and endpoint raise errors of their own: this is the disk
+            full = StorageError(
+                f"the run cannot be written: {self._portable(error)}", hint="make room on the disk"
+            )
+            full.run = self._resumable()
+            raise full from error
+
+    def _resumable(self) -> Path | None:
+        """The run's folder, once its data is in it."""
+        return self.folder.path if self.folder.of_kind("prepared") else None
 
     def _recorded(self) -> None:
         """The session, with an event for whatever ends it."""

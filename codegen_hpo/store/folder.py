@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -130,12 +130,23 @@ class RunFolder:
             },
             allow_nan=False,
         )
-        with (self.path / "events.jsonl").open("ab") as file:
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._append(line.encode() + b"\n")
         self._keep(event)
         return event
+
+    def _append(self, line: bytes) -> None:
+        """The line on disk, whole or not at all: a full disk must not leave a torn one before the next."""
+        path = self.path / "events.jsonl"
+        length = path.stat().st_size
+        try:
+            with path.open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.truncate(path, length)
+            raise
 
     def find(self, kind: str, key: str) -> Event | None:
         """The event of this kind and key, if the run has it."""
@@ -150,8 +161,14 @@ class RunFolder:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        part.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
-        part.replace(path)
+        try:
+            part.write_bytes(
+                content.encode(errors="backslashreplace") if isinstance(content, str) else content
+            )
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         return path
 
     def write_json(self, name: str, data: object) -> Path:

@@ -50,13 +50,14 @@ class History:
     trials: tuple[Trial, ...]
     baselines: tuple[Baseline, ...]
     final: Final | None
+    disqualified: Mapping[str, str]  # by the name of a trial: why its model is not used
     ended: str  # why the last session's search ended; empty if it did not end by itself
     limit: str  # the field of Budget whose limit that was; empty if it was none
     elapsed_s: float
 
     def best(self) -> Trial | None:
-        """The trial with the best validation score, the earliest of equals."""
-        return next(iter(ranked(self.trials)), None)
+        """The trial with the best validation score that is not disqualified, the earliest of equals."""
+        return next((t for t in ranked(self.trials) if t.name not in self.disqualified), None)
 
     def trial(self, name: str) -> Trial | None:
         """The trial named "t007" or "7"."""
@@ -99,6 +100,7 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
         trials=tuple(codec.trial_from_json(event.data) for event in folder.of_kind("trial")),
         baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
         final=Final(**finals[-1].data["result"], openings=len(finals)) if finals else None,
+        disqualified={event.key: event.data["reason"] for event in folder.of_kind("disqualified")},
         ended=finished[-1].data["reason"] if finished else "",
         limit=finished[-1].data["limit"] if finished else "",
         elapsed_s=last.elapsed_s if last else 0.0,

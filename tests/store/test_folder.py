@@ -1,5 +1,8 @@
 """Run directories: append-only, whole files, one writer."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -70,3 +73,27 @@ def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
     earlier = RunFolder.create(tmp_path, "a", datetime(2026, 4, 1))
     (tmp_path / "no-run").mkdir()
     assert list_runs(tmp_path) == [earlier.path, later.path]
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """No file may grow beyond `size` bytes: a write fails in its middle, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_neither_a_torn_event_nor_half_a_file(folder: RunFolder) -> None:
+    with folder.writing():
+        folder.record("note", "a", {}, 0.0)
+        size = (folder.path / "events.jsonl").stat().st_size
+        with files_end_at(size + 20), pytest.raises(OSError, match="large"):
+            folder.record("note", "b", {"text": "x" * 100}, 0.0)
+        with files_end_at(50), pytest.raises(OSError, match="large"):
+            folder.write("code/model.py", "y" * 100)
+        folder.record("note", "c", {}, 0.0)
+    assert [event.key for event in RunFolder.open(folder.path).events] == ["a", "c"]
+    assert list((folder.path / "code").iterdir()) == []
