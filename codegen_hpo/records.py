@@ -71,8 +71,10 @@ class Job:
     points: tuple[Arguments, ...] = ()  # dry_run
     weights: bytes | None = None  # predict: the safetensors blob of a train outcome
     seed: int = 0
-    device: str = "cpu"
+    device: str = "cpu"  # or "cuda": a worker sees one GPU at most
     threads: int = 1
+    keep_weights: bool = True  # train: whether they are sent back
+    batch_rows: int | None = None  # predict: rows at a time; None: the worker's own choice
     train_s: float = 300.0  # training stops by itself after this time and keeps its best weights
     timeout_s: float = 360.0  # wall clock; the child is killed
     stop_after_epoch: int | None = (

@@ -47,8 +47,7 @@ def _lines(base_url: str | None, model: str | None) -> Iterator[Line]:
     fits = sys.version_info >= (3, 11)
     yield Line("Python", "ok" if fits else "broken", version, "" if fits else "3.11 or newer is needed")
     yield from _torch()
-    yield _worker()
-    yield _docker()
+    yield from _sandboxes()
     yield from _endpoint(base_url, model)
 
 
@@ -63,28 +62,34 @@ def _torch() -> Iterator[Line]:
         yield Line("GPU", "missing", "torch sees none on the host; training uses the CPU")
 
 
-def _worker() -> Line:
-    """The child process that the cookbook runs in."""
+def _sandboxes() -> Iterator[Line]:
+    """The back ends that a model's code may run in, then the child process that the cookbook runs in."""
+    from codegen_hpo.sandbox.choose import WALLS
+
+    works = False
+    for name in WALLS:
+        line = _sandbox(name, what=name, otherwise="missing")
+        works |= line.state == "ok"
+        yield line
+    if not works:
+        yield Line(
+            "walls",
+            "missing",
+            "none works: a model's code is not run on this machine, the cookbook's is",
+            "install Docker, or on Linux: apt install bubblewrap",
+        )
+    yield _sandbox("none", what="process", otherwise="broken")
+
+
+def _sandbox(name: str, *, what: str, otherwise: str) -> Line:
     from codegen_hpo.errors import SandboxError
     from codegen_hpo.sandbox.choose import choose_sandbox
     from codegen_hpo.sandbox.try_out import try_out
 
     try:
-        return Line("process", "ok", try_out(choose_sandbox("none", trusted=True)))
+        return Line(what, "ok", try_out(choose_sandbox(name, trusted=True)))
     except SandboxError as error:
-        return Line("process", "broken", str(error), error.hint)
-
-
-def _docker() -> Line:
-    """The engine and the image that a model's code runs in."""
-    from codegen_hpo.errors import SandboxError
-    from codegen_hpo.sandbox.choose import choose_sandbox
-    from codegen_hpo.sandbox.try_out import try_out
-
-    try:
-        return Line("docker", "ok", try_out(choose_sandbox("docker", trusted=False)))
-    except SandboxError as error:
-        return Line("docker", "missing", f"{error} (only a model's code needs it)", error.hint)
+        return Line(what, otherwise, str(error), error.hint)
 
 
 def _endpoint(base_url: str | None, model: str | None) -> Iterator[Line]:

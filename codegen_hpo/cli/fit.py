@@ -8,6 +8,7 @@ import click
 from codegen_hpo.cli.parameters import (
     SEED,
     Cost,
+    DeviceName,
     Duration,
     Finite,
     Price,
@@ -75,7 +76,7 @@ from codegen_hpo.cli.parameters import (
 @click.option("--reply-tokens", type=click.IntRange(1), help="Longest reply. [default: the server's own]")
 @click.option("--private", is_flag=True, help="Mask column names and send no values to the model.")
 @sandbox_options
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=DeviceName(), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of a trial. [default: up to 4]")
 @click.option(
     "--memory",

@@ -86,6 +86,25 @@ class Columns(click.ParamType[tuple[str, ...]]):
         )
 
 
+class DeviceName(click.ParamType[str]):
+    """auto, cpu, cuda, or cuda:1 for the second GPU."""
+
+    name = "device"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return "[auto|cpu|cuda|cuda:N]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from codegen_hpo.errors import ConfigError
+        from codegen_hpo.sandbox.devices import read_device
+
+        try:
+            read_device(value)
+        except ConfigError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)
+        return str(value)
+
+
 def columns_option(flag: str, help_text: str) -> Callable[[Any], Any]:
     """An option that takes columns, may be repeated, and arrives as one flat tuple of names."""
 
@@ -147,9 +166,10 @@ def sandbox_options(command: Any) -> Any:
     )
     which = click.option(
         "--sandbox",
-        type=click.Choice(["auto", "docker", "none"]),
+        type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "none"]),
         default="auto",
         show_default=True,
-        help="Where code runs. auto: docker for a model's code, none for our own cookbook.",
+        help="Where code runs. auto: none for our own cookbook; for a model's code the first of docker, "
+        "bubblewrap and landlock that works.",
     )
     return which(unsafe(command))

@@ -15,6 +15,10 @@ class Hello:
     torch: str
     cuda: str  # name of the CUDA device, empty when there is none
     cuda_memory_bytes: int = 0
+    memory_limit_bytes: int | None = None  # of its control group, None where there is no limit
+    refused: tuple[str, ...] = ()  # what a guarded child of it tried at the start, in vain; see `warm.WALLED`
+    sandbox: str = ""  # the back end's name; this and the notices are the host's own words
+    notices: tuple[str, ...] = ()  # why it is not what was asked for first: no GPU, another back end
 
 
 class Worker(Protocol):
@@ -35,7 +39,7 @@ class Worker(Protocol):
 
 
 class Sandbox(Protocol):
-    name: str  # "docker", "none"
+    name: str  # "docker", "bubblewrap", "landlock", "none"
 
     def open(self, bundle: Path) -> Worker:
         """A warm worker that sees the folder `bundle` read-only, and nothing else. Raises SandboxError."""

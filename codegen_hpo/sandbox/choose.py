@@ -1,15 +1,21 @@
 """Which sandbox a run gets."""
 
+from collections.abc import Callable
+from functools import partial
+
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.sandbox.devices import read_device
+from codegen_hpo.sandbox.ladder import Ladder
 from codegen_hpo.sandbox.limits import Limits
-from codegen_hpo.sandbox.process import ProcessSandbox
 
-NAMES = ("auto", "docker", "none")
+WALLS = ("docker", "bubblewrap", "landlock")  # the order in which `auto` tries them
+NAMES = ("auto", *WALLS, "none")
 
 _FIXES = (
-    "install Docker (https://docs.docker.com/engine/install) and start it, or use the cookbook's own "
-    "functions (--cookbook), or accept the risk with --unsafe-no-sandbox"
+    "install Docker (https://docs.docker.com/engine/install) and start it; or on Linux install bubblewrap "
+    "(apt install bubblewrap); or use the cookbook's own functions (--cookbook); or accept the risk with "
+    "--unsafe-no-sandbox"
 )
 
 
@@ -27,31 +33,57 @@ def choose_sandbox(
         name: one of `NAMES`.
         trusted: whether all code comes with this package. Only then `none` is given without being asked.
         unsafe: the user accepts that code which a model wrote runs without a wall.
-        device: "cuda" asks a container for a GPU.
+        device: "auto", "cpu", "cuda" or "cuda:1".
         limits: what it may use.
 
     Raises:
-        SandboxError: there is none, or it is refused; the hint says what to do.
+        SandboxError: there is none, or it is refused; the hint says what to do. For "auto" this is only
+            known when a worker is opened.
+        ConfigError: the device is none.
     """
     limits = limits or Limits()
+    read_device(device)
     if name not in NAMES:
         raise SandboxError(f"unknown sandbox {name!r}", hint=f"choose one of {', '.join(NAMES)}")
     if name == "none" or (name == "auto" and (trusted or unsafe)):
         if not (trusted or unsafe):
             raise SandboxError("code that a model wrote is not run without a sandbox", hint=_FIXES)
-        return ProcessSandbox(limits)
-    return _docker(name, device, limits)
+        return _MAKERS["none"](limits, device)
+    if name == "auto":
+        return Ladder({wall: partial(_MAKERS[wall], limits, device) for wall in WALLS}, _FIXES)
+    return _MAKERS[name](limits, device)
 
 
-def _docker(name: str, device: str, limits: Limits) -> Sandbox:
-    # the client takes a tenth of a second to import: not before it is needed
+# none is imported before it is needed: the client of Docker alone takes a tenth of a second
+
+
+def _docker(limits: Limits, device: str) -> Sandbox:
     from codegen_hpo.sandbox.docker import DockerSandbox
 
-    try:
-        return DockerSandbox(limits, device=device)
-    except SandboxError as error:
-        if name == "docker":
-            raise
-        raise SandboxError(
-            f"no sandbox for code that a model wrote; docker: {error}", hint=f"{error.hint}; or {_FIXES}"
-        ) from error
+    return DockerSandbox(limits, device=device)
+
+
+def _bubblewrap(limits: Limits, device: str) -> Sandbox:
+    from codegen_hpo.sandbox.bubblewrap import BubblewrapSandbox
+
+    return BubblewrapSandbox(limits, device=device)
+
+
+def _landlock(limits: Limits, device: str) -> Sandbox:
+    from codegen_hpo.sandbox.landlock import LandlockSandbox
+
+    return LandlockSandbox(limits, device=device)
+
+
+def _none(limits: Limits, device: str) -> Sandbox:
+    from codegen_hpo.sandbox.process import ProcessSandbox
+
+    return ProcessSandbox(limits, device=device)
+
+
+_MAKERS: dict[str, Callable[[Limits, str], Sandbox]] = {
+    "docker": _docker,
+    "bubblewrap": _bubblewrap,
+    "landlock": _landlock,
+    "none": _none,
+}

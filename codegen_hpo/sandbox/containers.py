@@ -1,24 +1,33 @@
-"""What a trial's container is allowed, and the removal of those whose owner died."""
+"""What a trial's container is allowed, and whose it is."""
 
-import logging
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import docker
-from docker.errors import APIError, NotFound
-from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+from docker.types import LogConfig, Mount, Ulimit
 
 from codegen_hpo.sandbox.limits import Limits
 
 LABEL, OWNER = "org.codegen-hpo", "org.codegen-hpo.owner"
-_log = logging.getLogger(__name__)
+RUNTIME_VARIABLE = "CODEGEN_HPO_DOCKER_RUNTIME"
+FOLDER = "/data"  # where a worker looks for its bundle
+_SERVER_PROCESSES = 16  # the worker itself, its threads, and the children that it asks about CUDA
 
 
-def container_options(bundle: Path, limits: Limits, device: str) -> dict[str, Any]:
-    """The keywords of `containers.create` for one worker: nothing writable, no network, no capability."""
-    memory = limits.memory_bytes + sum(file.stat().st_size for file in bundle.iterdir() if file.is_file())
+def container_options(mount: Mount, bundle_bytes: int, limits: Limits) -> dict[str, Any]:
+    """The keywords of `containers.create` for one worker: nothing writable, no network, no capability.
+
+    The environment variable CODEGEN_HPO_DOCKER_RUNTIME names another runtime of the engine, `runsc` (gVisor)
+    for example, which puts a kernel of its own between a trial and the host's.
+
+    Args:
+        mount: the bundle.
+        bundle_bytes: its size: a bundle is mapped into memory, so that its pages count in the limit.
+        limits: what the worker may use.
+    """
+    memory = limits.memory_bytes + bundle_bytes
     options: dict[str, Any] = {
         "stdin_open": True,  # and closed with the first client: the worker ends with its host
         "init": False,  # the worker is PID 1: nobody in the container can kill or trace it
@@ -30,38 +39,37 @@ def container_options(bundle: Path, limits: Limits, device: str) -> dict[str, An
         "security_opt": ["no-new-privileges:true"],
         "mem_limit": memory,
         "memswap_limit": memory,
-        "pids_limit": limits.processes,
+        "pids_limit": limits.processes + _SERVER_PROCESSES,
         "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=1024, hard=1024)],
-        # not `volumes`, which makes a missing folder on the host
-        "mounts": [Mount("/data", str(bundle.resolve()), type="bind", read_only=True)],
+        "mounts": [mount],
         "log_config": LogConfig(type="none"),
         "auto_remove": True,
-        "labels": {LABEL: "1", OWNER: _owner(os.getpid())},
+        "labels": own_labels(),
     }
     if limits.cpus is not None:
         options["nano_cpus"] = int(limits.cpus * 1e9)
-    if device.startswith("cuda"):
-        options["device_requests"] = [DeviceRequest(count=-1, capabilities=[["gpu"]])]
+    if runtime := os.environ.get(RUNTIME_VARIABLE):
+        options["runtime"] = runtime
     return options
 
 
-def sweep_orphans(client: docker.DockerClient) -> int:
-    """Removes the containers of this machine's runs that are no more; how many there were."""
-    removed = 0
-    for container in client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}):
-        owner = container.labels.get(OWNER, "")
-        machine, _, pid = owner.rpartition("/")[0].rpartition("/")
-        # another machine's processes cannot be seen from here
-        if machine != socket.gethostname() or not pid.isdigit() or _owner(int(pid)) == owner:
-            continue
-        try:
-            container.remove(force=True)
-            removed += 1
-        except NotFound:
-            pass
-        except APIError as error:
-            _log.warning("an old container cannot be removed: %s", error)
-    return removed
+def bind(bundle: Path) -> Mount:
+    """The host's folder, read-only."""
+    # not `volumes`, which makes a missing folder on the host
+    return Mount(FOLDER, str(bundle.resolve()), type="bind", read_only=True)
+
+
+def own_labels() -> dict[str, str]:
+    """What containers and volumes of this process are marked with."""
+    return {LABEL: "1", OWNER: _owner(os.getpid())}
+
+
+def is_orphan(labels: Mapping[str, str] | None) -> bool:
+    """Whether the process that made it was one of this machine, and is no more."""
+    owner = (labels or {}).get(OWNER, "")
+    machine, _, pid = owner.rpartition("/")[0].rpartition("/")
+    # another machine's processes cannot be seen from here
+    return machine == socket.gethostname() and pid.isdigit() and _owner(int(pid)) != owner
 
 
 def _owner(pid: int) -> str:

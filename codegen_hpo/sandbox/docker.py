@@ -1,164 +1,189 @@
 """The back end `docker`: one hardened container around each worker."""
 
-import socket
-import struct
-import threading
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+import dataclasses
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
+from docker.models.volumes import Volume
+from docker.types import Mount
 
 from codegen_hpo.errors import SandboxError
-from codegen_hpo.sandbox.containers import container_options, sweep_orphans
-from codegen_hpo.sandbox.image import ensure_image
-from codegen_hpo.sandbox.inbox import Inbox
+from codegen_hpo.sandbox.attached import attach
+from codegen_hpo.sandbox.containers import RUNTIME_VARIABLE, bind, container_options
+from codegen_hpo.sandbox.devices import read_device
+from codegen_hpo.sandbox.engine import connect, explained, require_limits, told
+from codegen_hpo.sandbox.gpu import GpuAccess, RefusedError, hints_at_nvidia
+from codegen_hpo.sandbox.image import cuda_version, find_or_build
 from codegen_hpo.sandbox.limits import Limits
-from codegen_hpo.sandbox.warm import Connection, WarmWorker
+from codegen_hpo.sandbox.removal import remove_quietly, sweep_orphans
+from codegen_hpo.sandbox.upload import NOTICE, is_unseen, mount_of, upload
+from codegen_hpo.sandbox.warm import Connection, UnseenBundleError, Wall, WarmWorker
 
-_STDOUT = 1
-_STREAM_HEADER = struct.Struct(">BxxxI")  # the engine's framing of an attached container
-_COMPLAINTS = 64  # chunks of stderr kept
-_TIMEOUT_S = 60
-_INSTALL = "install Docker (https://docs.docker.com/engine/install), start it, and let this user use it"
-
-
-def connect() -> docker.DockerClient:
-    """A client of the engine that the environment names. Raises SandboxError if it does not answer."""
-    try:
-        client = docker.from_env(timeout=_TIMEOUT_S)
-        client.ping()
-    except (DockerException, requests.RequestException) as error:
-        raise SandboxError(f"the Docker engine does not answer: {error}", hint=_INSTALL) from error
-    return client
+__all__ = ["DockerSandbox", "DockerWorker", "connect"]
 
 
 class DockerSandbox:
     """Runs each worker in a container of its own.
 
+    What the engine cannot do is found out once: whether it gives GPUs, whether it sees this machine's files.
+
+    Args:
+        limits: what a worker may use.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        base: an image to build on, instead of the one that CODEGEN_HPO_BASE_IMAGE names.
+        image: a ready image, instead of the one that is built for the present worker.
+
     Raises:
-        SandboxError: the engine does not answer. The image is only built when a worker is opened.
+        SandboxError: the engine does not answer or cannot limit containers. The image is only built when a
+            worker is opened.
     """
 
     name = "docker"
 
-    def __init__(self, limits: Limits | None = None, *, device: str = "cpu", base: str | None = None) -> None:
-        self._limits, self._device, self._base = limits or Limits(), device, base
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        device: str = "cpu",
+        base: str | None = None,
+        image: str | None = None,
+    ) -> None:
+        self._limits, self._device, self._base = limits or Limits(), read_device(device), base
+        self._given_image = image
         self._client = connect()
+        require_limits(self._client)
         sweep_orphans(self._client)
-        self._image: str | None = None
+        self._image = ""  # empty until it is known to be there
+        self._gpu = GpuAccess(self._device, own_runtime=bool(os.environ.get(RUNTIME_VARIABLE)))
+        self._uploads = False  # whether the engine was found to see no files of this machine
 
-    def open(self, bundle: Path) -> WarmWorker:
+    def open(self, bundle: Path) -> "DockerWorker":
         """A warm worker in a container that sees `bundle` read-only. Builds the image if there is none."""
-        image = self._image or ensure_image(self._client, self._base)
-        self._image = image
-        _let_nobody_read(bundle)
-        return WarmWorker(lambda: self._connect(image, bundle), bundle, self._limits, limit_memory=False)
-
-    def _connect(self, image: str, bundle: Path) -> Connection:
-        container: Container | None = None
+        if not self._image or self._uploads:  # an upload needs one that is there
+            self._find_image()
+        if not self._uploads:
+            _let_nobody_read(bundle)
+            try:
+                return self._opened(bundle, None)
+            except UnseenBundleError:
+                self._uploads = True
+        volume = upload(self._client, self._image, bundle)
         try:
-            options = container_options(bundle, self._limits, self._device)
-            container = self._client.containers.create(image, **options)
-            stream = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-            connection = _attach(container, stream, self._limits)
-            container.start()
-        except (DockerException, requests.RequestException, OSError) as error:
-            _remove(container)
-            raise _explained(error) from error
+            return self._opened(bundle, volume)
         except BaseException:
-            _remove(container)
+            remove_quietly(volume)
+            raise
+
+    def _opened(self, bundle: Path, volume: Volume | None) -> "DockerWorker":
+        mount = bind(bundle) if volume is None else mount_of(volume)
+        wall = Wall(name=self.name, limit_memory=False)
+        worker = DockerWorker(lambda: self._connect(mount, bundle), bundle, self._limits, wall)
+        worker.volume = volume
+        try:
+            self._gpu.check(worker.hello)
+        except SandboxError:
+            worker.close()
+            raise
+        worker.hello = dataclasses.replace(worker.hello, notices=self._notices(mount))
+        return worker
+
+    def _notices(self, mount: Mount) -> tuple[str, ...]:
+        sent = NOTICE if mount["Type"] == "volume" else ""
+        return tuple(filter(None, [self._gpu.notice, sent]))
+
+    def _connect(self, mount: Mount, bundle: Path) -> Connection:
+        size = sum(file.stat().st_size for file in bundle.iterdir() if file.is_file())
+        options = container_options(mount, size, self._limits)
+
+        def start(more: Mapping[str, Any]) -> Connection:
+            return self._start({**options, **more}, bundle)
+
+        try:
+            connection = self._gpu.start(start)
+        except ImageNotFound:
+            # someone removed it since it was found
+            self._find_image()
+            try:
+                connection = self._gpu.start(start)
+            except ImageNotFound as error:
+                raise explained(error) from error
+        return dataclasses.replace(connection, notices=self._notices(mount))
+
+    def _start(self, options: Mapping[str, Any], bundle: Path) -> Connection:
+        """A started container. Raises ImageNotFound, UnseenBundleError, RefusedError or SandboxError."""
+        container: Container | None = None
+        connection: Connection | None = None
+        try:
+            container = self._client.containers.create(self._image, **options)
+            connection = attach(container, self._limits.result_bytes + (1 << 20))
+            container.start()
+        except ImageNotFound:
+            raise
+        except (DockerException, requests.RequestException, OSError) as error:
+            _undo(container, connection)
+            raise _reason(error, bundle) from error
+        except BaseException:  # Ctrl-C
+            _undo(container, connection)
             raise
         return connection
 
-
-def _attach(container: Container, stream: Any, limits: Limits) -> Connection:
-    # the raw socket: docker-py wraps it in a reader that cannot write
-    raw: socket.socket = getattr(stream, "_sock", stream)
-    raw.settimeout(None)
-    inbox = Inbox(limits.result_bytes + (1 << 20))
-    complaints: deque[bytes] = deque(maxlen=_COMPLAINTS)
-    # always drained: an attached container that nobody reads blocks the engine's kill and remove
-    reader = threading.Thread(target=_demultiplex, args=(raw, inbox, complaints.append), daemon=True)
-    reader.start()
-
-    def end() -> None:
-        with suppress(OSError):
-            raw.shutdown(socket.SHUT_RDWR)
-        _remove(container)
-        reader.join(timeout=5)
-        stream.close()
-
-    return Connection(
-        inbox=inbox,
-        send=raw.sendall,
-        complaints=lambda: b"".join(complaints).decode(errors="replace"),
-        end=end,
-    )
+    def _find_image(self) -> None:
+        if self._given_image:
+            self._image = self._given_image
+        else:
+            self._image = find_or_build(self._client, base=self._base, device=self._device.kind).name
+        if not self._gpu.asked:
+            return
+        try:
+            without_cuda = cuda_version(self._client, self._image) == ""
+            hinted = without_cuda and hints_at_nvidia(self._client.info())
+        except (DockerException, requests.RequestException) as error:
+            raise explained(error) from error
+        if without_cuda:
+            # nobody misses a GPU where there is none
+            self._gpu.give_up(
+                f"the torch of the image {self._image} is built without CUDA", quietly=not hinted
+            )
 
 
-def _demultiplex(raw: socket.socket, inbox: Inbox, complain: Callable[[bytes], object]) -> None:
-    """Sorts what a container writes: stdout to the inbox, the rest to `complain`, until it ends."""
-    try:
-        while True:
-            kind, length = _STREAM_HEADER.unpack(_receive(raw, _STREAM_HEADER.size))
-            left = length
-            while left:
-                data = raw.recv(min(left, 1 << 16))
-                if not data:
-                    return
-                left -= len(data)
-                if kind == _STDOUT:
-                    inbox.feed(data)
-                else:
-                    complain(data)
-    except (OSError, EOFError):
-        pass
-    finally:
-        inbox.close()
+class DockerWorker(WarmWorker):
+    """A worker in a container, and the volume that its bundle was sent to, if it was."""
+
+    volume: Volume | None = None
+
+    def close(self) -> None:
+        """Ends the container, removes the volume; see `base.Worker`."""
+        super().close()
+        volume, self.volume = self.volume, None
+        remove_quietly(volume)
 
 
-def _receive(raw: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length:
-        part = raw.recv(length - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return data
+def _undo(container: Container | None, connection: Connection | None) -> None:
+    if connection is not None:
+        connection.end()
+    else:
+        remove_quietly(container)
 
 
-def _remove(container: Container | None) -> None:
-    if container is None:
-        return
-    try:
-        container.remove(force=True)
-    except NotFound:
-        pass
-    except APIError as error:
-        # 409: it removes itself at this moment
-        if error.status_code != 409:
-            raise SandboxError(f"the container {container.short_id} cannot be removed: {error}") from error
-
-
-def _explained(error: Exception) -> SandboxError:
-    text = str(error)
-    if "could not select device driver" in text or "Unknown runtime" in text or "CDI" in text:
+def _reason(error: Exception, bundle: Path) -> SandboxError:
+    """What to raise for an error while a container was started."""
+    if not isinstance(error, APIError):
+        return explained(error)
+    text = told(error)
+    runtime = os.environ.get(RUNTIME_VARIABLE)
+    if runtime and "runtime" in text.lower() and runtime in text:
         return SandboxError(
-            f"the engine has no GPU for containers: {text}",
-            hint="install the NVIDIA container toolkit, or use --device cpu",
+            f"the Docker engine has no runtime {runtime!r}, which {RUNTIME_VARIABLE} names: {text}",
+            hint="install it and name it in the engine's daemon.json, or unset the variable",
         )
-    if isinstance(error, APIError) and "bind source path does not exist" in text:
-        return SandboxError(
-            f"the engine does not see this machine's files: {text}",
-            hint="a remote engine (DOCKER_HOST) is not supported: use the local one",
-        )
-    return SandboxError(f"the container cannot be started: {text}", hint="run `codegen-hpo doctor`")
+    if is_unseen(error, bundle):
+        return UnseenBundleError(f"the engine does not see the bundle: {text}")
+    return RefusedError(text)
 
 
 def _let_nobody_read(bundle: Path) -> None:

@@ -11,7 +11,7 @@ class Limits:
 
     memory_bytes: int = 4 * GIB  # beside the bundle, which is mapped into memory
     cpus: float | None = None  # None: as many as the machine has
-    processes: int = 128  # processes and threads of a container
+    processes: int = 128  # threads of a trial
     result_bytes: int = 1 * GIB  # all that one job may send back, its weights above all
     start_s: float = 120.0  # until a worker says hello
     grace_s: float = 15.0  # beyond a job's own time-out, before the worker itself is taken for dead

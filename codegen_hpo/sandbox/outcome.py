@@ -106,7 +106,7 @@ def _reported(job: Job, received: Received, shape: Shape, facts: dict[str, Any])
             status="nan", error="a prediction is not a finite number", **facts | {"stage": "predict"}
         )
     weights = received.one(WEIGHTS)
-    if job.kind == "train" and weights is None:
+    if job.kind == "train" and job.keep_weights and weights is None:
         raise BadFrameError("the weights are missing")
     return Outcome(status="ok", outputs=outputs, weights=weights, **facts)
 
@@ -119,6 +119,8 @@ def _fate(verdict: VerdictData, stdout: str) -> tuple[Status, str] | None:
         return "oom", "the memory limit was reached"
     if verdict.fate == "flood":
         return "killed", "stopped because it printed more than 16 MiB"
+    if verdict.fate == "threads":
+        return "killed", f"stopped because it started more than {verdict.detail} threads"
     if verdict.fate == "bad_frames":
         return "bad_result", "the result was too large or malformed"
     if verdict.fate == "signal":

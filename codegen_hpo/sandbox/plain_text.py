@@ -1,11 +1,13 @@
 """Text of a sandbox made fit for a terminal, a record and a prompt."""
 
 import re
+import unicodedata
 
 # CSI and OSC sequences, then any other escape of two characters
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
-# control characters but tab and newline, and those that turn the direction of writing around
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# control characters but tab and newline, separators of lines, surrogates; and the format characters, which
+# turn the direction of writing around, or hold text that a reader does not see and a model does
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 ERROR_BYTES = 2000
 
@@ -13,7 +15,9 @@ ERROR_BYTES = 2000
 def plain(text: str) -> str:
     """The text without escape sequences and control characters; line ends become newlines."""
     text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _CONTROL.sub("", text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
 
 
 def short(text: str, limit_bytes: int = ERROR_BYTES) -> str:

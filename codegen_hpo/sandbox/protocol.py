@@ -15,7 +15,7 @@ from codegen_hpo.records import Job
 from codegen_hpo.sandbox.inbox import Inbox
 from codegen_hpo.sandbox.limits import Limits
 
-PROTOCOL = 1
+PROTOCOL = 2
 _HEADER = struct.Struct("<cI")
 _EPOCH = struct.Struct("<ddd")
 _SMALL, _TEXT = 64 << 10, 32 << 10  # bytes
@@ -40,7 +40,8 @@ class _Strict(BaseModel):
 
 
 _Data = TypeVar("_Data", bound=_Strict)
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]  # of thousands of digits no screen and no record would be glad
+_Line = Annotated[int, Field(ge=-1, le=10**6)]
 
 
 class HelloData(_Strict):
@@ -49,13 +50,16 @@ class HelloData(_Strict):
     torch: str
     cuda: str = ""
     cuda_memory_bytes: _Count = 0
+    memory_limit_bytes: _Count | None = None
+    refused: Annotated[list[str], Field(max_length=20)] = []
+    bundle: str  # its fingerprint, empty when the worker cannot see it
 
 
 class VerdictData(_Strict):
     """How the child ended, as the server saw it."""
 
-    fate: Literal["exited", "signal", "timeout", "oom", "flood", "bad_frames"]
-    detail: int  # exit status or signal number
+    fate: Literal["exited", "signal", "timeout", "oom", "flood", "threads", "bad_frames"]
+    detail: int  # exit status, signal number, or how many threads are allowed
     stage: str  # "step 3": what the child said it was about to do, and at which point
     seconds: float
     peak_memory_bytes: _Count
@@ -66,10 +70,10 @@ class ReportData(_Strict):
 
     status: Literal["ok", "contract", "error", "nan"]
     error: str = ""
-    line: int | None = None
+    line: _Line | None = None
     parameters: _Count = 0
     best_epoch: _Count = 0
-    stopped: str = ""
+    stopped: Literal["", "patience", "epochs", "time", "nan"] = ""  # shown in prompts without a fence
     notes: Annotated[list[str], Field(max_length=50)] = []
 
 
@@ -80,7 +84,7 @@ class CheckData(_Strict):
     parameters: _Count
     error: str
     rule: str
-    line: int | None
+    line: _Line | None
 
 
 class CurvePoint(NamedTuple):
@@ -103,7 +107,10 @@ def encode_job(job: Job, limits: Limits, *, limit_memory: bool) -> bytes:
         "timeout_s": job.timeout_s,
         "stop_after_epoch": job.stop_after_epoch,
         "result_bytes": limits.result_bytes,
+        "processes": limits.processes,
         "memory_bytes": limits.memory_bytes if limit_memory else None,
+        "keep_weights": job.keep_weights,
+        "batch_rows": job.batch_rows,
     }
     return _encode(JOB, json.dumps(fields).encode()) + _encode(LOADED, job.weights or b"")
 

@@ -184,6 +184,52 @@ SANDBOX_CASES: tuple[SandboxCase, ...] = (
         says="red",
     ),
     # what only a wall refuses
+    _case(
+        "forks behind a wall",
+        "error",
+        sample_source(construct="import os\nif os.fork() == 0: os._exit(0)"),
+        says="PermissionError",
+        wall=True,
+    ),
+    _case(
+        "starts a program",
+        "error",
+        sample_source(construct="import subprocess; subprocess.run(['/bin/true'])"),
+        wall=True,
+    ),
+    _case(
+        "becomes a program",
+        "error",
+        sample_source(construct="import os; os.execv('/bin/true', ['true'])"),
+        wall=True,
+    ),
+    _case(
+        "signals its worker",
+        "error",
+        sample_source(construct="import os; os.kill(os.getppid(), 0)"),
+        says="PermissionError",
+        wall=True,
+    ),
+    _case(
+        "opens a local socket",
+        "error",
+        sample_source(construct="import socket; socket.socket(socket.AF_UNIX)"),
+        says="PermissionError",
+        wall=True,
+    ),
+    _case(
+        "reads its worker's memory",
+        "error",
+        sample_source(construct="import os; open(f'/proc/{os.getppid()}/mem', 'rb')"),
+        wall=True,
+    ),
+    _case(
+        "changes a setting of the kernel",
+        "error",
+        # behind namespaces that root made, the file of root's own is writable without a capability
+        sample_source(construct="open('/proc/sys/vm/drop_caches', 'w')"),
+        wall=True,
+    ),
     _case("writes a file", "error", sample_source(construct="open('/tmp/left', 'w').write('x')"), wall=True),
     _case(
         "connects",

@@ -1,5 +1,6 @@
 """The folder of arrays that a trial may see; `codegen_hpo/bundle.py` documents the files."""
 
+import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -66,6 +67,17 @@ class Bundle:
             # torch warns that the map is read-only; the loops hand out copies
             warnings.simplefilter("ignore")
             return torch.from_numpy(np.asarray(self._arrays[name]))
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of the files' names and sizes and of meta.json, as the host computes it; empty if unseen."""
+    try:
+        digest = hashlib.sha256((folder / "meta.json").read_bytes())
+        for file in sorted(folder.glob("*.npy")):
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+    except OSError:
+        return ""
+    return digest.hexdigest()
 
 
 def _map(file: Path) -> np.ndarray[Any, Any]:

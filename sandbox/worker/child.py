@@ -4,6 +4,7 @@ It speaks to the server through one pipe only, and leaves by os._exit.
 """
 
 import json
+import mmap
 import struct
 from typing import Any
 
@@ -53,7 +54,7 @@ def run(job: dict[str, Any], weights: bytes, bundle: Bundle, fd: int) -> None:
     """Runs a job and reports; any exception of it is a report as well."""
     reporter = Reporter(fd)
     # given back before a MemoryError is described, which needs some memory itself
-    reserve: list[bytearray] = [bytearray(16 << 20)]
+    reserve = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANON)  # counted, never touched
     try:
         torch.set_num_threads(job["threads"])
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -61,7 +62,7 @@ def run(job: dict[str, Any], weights: bytes, bundle: Bundle, fd: int) -> None:
             job, weights, bundle, reporter
         )
     except BaseException as error:  # the candidate may raise anything, SystemExit too
-        reserve.clear()
+        reserve.close()
         failure = describe(error)
         reporter.report(failure.status, error=failure.error, line=failure.line)
 
@@ -78,7 +79,8 @@ def _train(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Report
     outputs = predict(built.model, bundle.features("eval", device), bundle.kind, bundle.n_outputs)
     reporter.fit(fit)
     reporter.outputs(outputs)
-    reporter.weights(_weights(built))
+    if job["keep_weights"]:
+        reporter.weights(_weights(built))
     reporter.report(
         "ok",
         parameters=built.parameters,
@@ -94,7 +96,7 @@ def _predict(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Repo
     built.model.load_state_dict(safetensors.load(weights), strict=True)
     reporter.stage("predict")
     features = bundle.features("eval", device)
-    reporter.outputs(predict(built.model, features, bundle.kind, bundle.n_outputs))
+    reporter.outputs(predict(built.model, features, bundle.kind, bundle.n_outputs, job["batch_rows"]))
     reporter.report("ok", parameters=built.parameters)
 
 

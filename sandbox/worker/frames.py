@@ -7,7 +7,7 @@ import os
 import struct
 from typing import NamedTuple
 
-PROTOCOL = 1
+PROTOCOL = 2
 HEADER = struct.Struct("<cI")
 
 # host to server
@@ -53,16 +53,21 @@ def _read_exactly(fd: int, length: int) -> bytearray:
     return data
 
 
+MAX_FRAMES, MAX_STAGES = 1000, 5000  # of one child; a dry-run sends one and a few a point
+
+
 class Splitter:
     """Cuts a child's byte stream into frames; refuses what is too long before it is collected."""
 
     def __init__(self, cap_bytes: int) -> None:
-        self.frames: list[Frame] = []
+        self.frames: list[Frame] = []  # all but stages
+        self.stage = ""  # the last one
+        self._stages = 0
         self._left = cap_bytes
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> bool:
-        """Takes more bytes; False once a frame is unknown or too long, which ends the child."""
+        """Takes more bytes; False once a frame is unknown, too long or one too many: it ends the child."""
         self._left -= len(data)
         self._buffer += data
         while len(self._buffer) >= HEADER.size:
@@ -73,6 +78,15 @@ class Splitter:
             end = HEADER.size + length
             if len(self._buffer) < end:
                 break
-            self.frames.append(Frame(kind, bytes(memoryview(self._buffer)[HEADER.size : end])))
+            if len(self.frames) == MAX_FRAMES or self._stages == MAX_STAGES:
+                return False
+            self._keep(Frame(kind, bytes(memoryview(self._buffer)[HEADER.size : end])))
             del self._buffer[:end]
         return self._left >= 0
+
+    def _keep(self, frame: Frame) -> None:
+        if frame.kind == STAGE:
+            self._stages += 1
+            self.stage = frame.payload.decode("ascii", "replace")
+        else:
+            self.frames.append(frame)

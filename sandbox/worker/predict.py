@@ -9,11 +9,17 @@ from torch import Tensor, nn
 _BATCH_ROWS = {"cpu": 2048, "cuda": 16384}
 
 
-def predict(model: nn.Module, features: Features, kind: str, n_outputs: int) -> Tensor:
-    """(rows, n_outputs) float32 on the features' device; the model is left in eval mode."""
+def predict(
+    model: nn.Module, features: Features, kind: str, n_outputs: int, batch_rows: int | None = None
+) -> Tensor:
+    """(rows, n_outputs) float32 on the features' device; the model is left in eval mode.
+
+    Args:
+        batch_rows: rows at a time; None takes what suits the device.
+    """
     model.eval()
     rows = len(features.num)
-    size = _BATCH_ROWS[features.num.device.type]
+    size = batch_rows or _BATCH_ROWS[features.num.device.type]
     outputs = torch.empty(rows, n_outputs, device=features.num.device)
     # not inference_mode: a module that caches a tensor in here could not train with it afterwards
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """Runs one child to its end, whatever it does: the verdict is the server's, not the child's."""
 
+import io
 import os
 import resource
 import select
@@ -8,31 +9,32 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import frames
-from guard import lock_down
-from kernel import kill_descendants, oom_kills
+from guard import Guard, lock_down
+from kernel import kill_descendants, oom_kills, thread_count
 from printed import Printed
 
 _CHUNK = 1 << 16
 _LAST_READS_S = 1.0  # what is in the pipes of a dead child is read for this long
-_TICK_MS = 1000 if hasattr(os, "pidfd_open") else 20  # without pidfd the death of a child must be asked for
+_COUNT_S = 0.05  # between two counts of a child's threads
+_TICK_MS = 100 if hasattr(os, "pidfd_open") else 20  # without pidfd the death of a child must be asked for
 
 
 class Limits(NamedTuple):
     """What a child may use."""
 
-    wall_s: float
-    result_bytes: int
-    memory_bytes: int | None  # None: the control group of a container limits it
+    result_bytes: int  # all that it may send
+    guard: Guard
 
 
 class Verdict(NamedTuple):
     """How a child ended."""
 
-    fate: str  # "exited", "signal", "timeout", "oom", "flood" or "bad_frames"
-    detail: int  # exit status or signal number
+    fate: str  # "exited", "signal", "timeout", "oom", "flood", "threads" or "bad_frames"
+    detail: int  # exit status, signal number, or how many threads are allowed
     stage: str  # the last one that it named
     seconds: float
     peak_memory_bytes: int
@@ -52,23 +54,24 @@ def supervise(work: Callable[[int], None], limits: Limits, control: int) -> Resu
     started, kills = time.monotonic(), oom_kills()
     printed_r, printed_w = os.pipe()
     result_r, result_w = os.pipe()
-    pid = os.fork()
+    server, pid = os.getpid(), os.fork()
     if pid == 0:
-        _become_child(work, limits, printed_w, result_w)
+        _become_child(work, limits, printed_w, result_w, server)
     os.close(printed_w)
     os.close(result_w)
     watch = _Watch(pid, printed_r, result_r, control, limits)
     try:
-        watch.until(started + limits.wall_s)
+        watch.until(started + limits.guard.wall_s)
     finally:
         watch.end()
     seconds = time.monotonic() - started
     verdict = watch.verdict(seconds, oom_kills() > kills)
-    results = [frame for frame in watch.splitter.frames if frame.kind != frames.STAGE]
-    return Result(verdict, results, watch.printed.kept())
+    return Result(verdict, watch.splitter.frames, watch.printed.kept())
 
 
-def _become_child(work: Callable[[int], None], limits: Limits, printed: int, result: int) -> None:
+def _become_child(
+    work: Callable[[int], None], limits: Limits, printed: int, result: int, server: int
+) -> None:
     status = 1
     try:
         null = os.open("/dev/null", os.O_RDWR)
@@ -76,13 +79,15 @@ def _become_child(work: Callable[[int], None], limits: Limits, printed: int, res
         kept = [os.dup2(fd, 100 + at) for at, fd in enumerate((null, printed, printed, result))]
         for at, fd in enumerate(kept):
             os.dup2(fd, at)
-        os.closerange(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        _close_from(4)
         for name in list(os.environ):
             if name not in _KEPT_VARIABLES:
                 del os.environ[name]
-        lock_down(limits.memory_bytes)
-        sys.stdout.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
-        sys.stderr.reconfigure(errors="replace")  # type: ignore[union-attr]
+        lock_down(limits.guard)
+        if os.getppid() != server:  # it died before its death was made this child's
+            return
+        # new ones: those of the server may have looked at what was there before, a file that can seek
+        sys.stdout, sys.stderr = _text_to(1), _text_to(2)
         work(3)
         sys.stdout.flush()
         status = 0
@@ -92,12 +97,30 @@ def _become_child(work: Callable[[int], None], limits: Limits, printed: int, res
         os._exit(status)  # no exit handler of the candidate runs
 
 
+def _text_to(fd: int) -> io.TextIOWrapper:
+    raw = io.BufferedWriter(io.FileIO(fd, "w", closefd=False))
+    return io.TextIOWrapper(raw, "utf-8", "replace", line_buffering=True)
+
+
+def _close_from(first: int) -> None:
+    """Closes what is open, without a walk over all numbers there may be, of which some systems have 2**30."""
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        numbers = list(range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 16)))
+    for fd in numbers:
+        if fd >= first:
+            with suppress(OSError):
+                os.close(fd)
+
+
 _KEPT_VARIABLES = {
     "PATH",
     "LANG",
     "LD_LIBRARY_PATH",
     "OMP_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
     "CUBLAS_WORKSPACE_CONFIG",
     "TORCHINDUCTOR_CACHE_DIR",
 }
@@ -108,7 +131,7 @@ class _Watch:
 
     def __init__(self, pid: int, printed: int, result: int, control: int, limits: Limits) -> None:
         self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes)
-        self._pid, self._fate, self._stopped = pid, "", False
+        self._pid, self._fate, self._threads = pid, "", limits.guard.threads
         self._status: int | None = None
         self._peak = 0
         self._sources = {printed: self.printed.feed, result: self.splitter.feed}
@@ -125,10 +148,15 @@ class _Watch:
 
     def until(self, deadline: float) -> None:
         """Reads until the child is dead; ends it at the deadline or when it floods."""
+        counted = 0.0
         while self._status is None:
             left_ms = (deadline - time.monotonic()) * 1000
             if left_ms <= 0:
                 self._stop("timeout")
+            elif time.monotonic() > counted + _COUNT_S:
+                counted = time.monotonic()
+                if thread_count(self._pid) > self._threads:
+                    self._stop("threads")
             self._read(max(1, min(_TICK_MS, int(left_ms) + 1)))
             self._reap(os.WNOHANG)
         last = time.monotonic() + _LAST_READS_S
@@ -149,11 +177,11 @@ class _Watch:
         signalled = os.WIFSIGNALED(status)
         detail = os.WTERMSIG(status) if signalled else os.WEXITSTATUS(status)
         fate = self._fate or ("signal" if signalled else "exited")
-        if oom_killed and fate == "signal":
+        if fate == "threads":
+            detail = self._threads
+        if oom_killed and fate == "signal" and detail == signal.SIGKILL:
             fate = "oom"
-        stages = [frame.payload for frame in self.splitter.frames if frame.kind == frames.STAGE]
-        stage = stages[-1].decode("ascii", "replace") if stages else ""
-        return Verdict(fate, detail, stage, seconds, self._peak)
+        return Verdict(fate, detail, self.splitter.stage, seconds, self._peak)
 
     def _read(self, timeout_ms: int) -> bool:
         """Whether anything was read."""

@@ -1,17 +1,22 @@
 """The warm worker: imports torch once, then forks one guarded child for each job.
 
-    python worker.py FOLDER_OF_THE_BUNDLE
+    python worker.py BUNDLE [--readable PATH]...
 
-Frames come in on descriptor 0 and leave on 1 (see frames.py). It ends when its input does. It is trusted
-code and uses torch, numpy, safetensors and the standard library alone.
+The paths are the only ones that a child may read, by Landlock; without one, another wall sees to that.
+Frames come in on descriptor 0 and leave on 1 (see frames.py). The worker ends when its input does. It is
+trusted code and uses torch, numpy, safetensors and the standard library alone.
 """
 
+import argparse
 import gc
 import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +25,44 @@ sys.path.insert(0, str(Path(__file__).parent))
 import child
 import frames
 import torch
-import torch._dynamo  # the first optimiser constructor imports it: 0.8 s in each child otherwise
-from bundle import Bundle
-from guard import harden_server
+from bundle import Bundle, fingerprint
+from guard import Guard, harden_server
+from host import Host
+from kernel import memory_limit
+from self_test import refused
 from supervise import Limits, supervise
 
+# What a training imports when it comes to it: each child would pay, 0.8 s for the first. Some are torch's own
+# business, and may be gone in another version.
+_IMPORTED_LATE = ("torch._dynamo", "torch.profiler._cupti_monitor", "numpy.ctypeslib")
+_CUDA_START_S, _CUDA_THREADS = 60.0, 128
 
-def main(folder: Path) -> None:
+
+def main(folder: Path, readable: Sequence[str] | None) -> None:
     """Serves jobs until the host closes the input."""
-    control, out = _take_pipes()
-    torch.set_num_threads(1)  # thread pools do not survive a fork
-    bundle = Bundle(folder)
-    cuda = _ask_cuda()
-    harden_server()
-    gc.collect()
-    gc.freeze()  # the collector of a child would touch, and so copy, the shared pages
-    hello = {
-        "protocol": frames.PROTOCOL,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        **cuda,
-    }
-    frames.write(out, frames.HELLO, json.dumps(hello).encode())
+    host = Host(*_take_pipes())
     try:
-        while True:
-            _serve(control, out, bundle)
+        for name in _IMPORTED_LATE:
+            with suppress(ImportError):
+                import_module(name)
+        torch.set_num_threads(1)  # thread pools do not survive a fork
+        harden_server()
+        seen = fingerprint(folder)
+        bundle = Bundle(folder) if seen else None
+        gc.collect()
+        gc.freeze()  # the collector of a child would touch, and so copy, the shared pages
+        hello = {
+            "protocol": frames.PROTOCOL,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "bundle": seen,
+            "refused": refused(host.control, folder, readable),
+            "memory_limit_bytes": memory_limit(),
+            **_ask_cuda(host, readable),
+        }
+        host.send(frames.HELLO, json.dumps(hello).encode())
+        while bundle is not None:  # None: the host is another machine, and sends the bundle to a next worker
+            _serve(host, bundle, readable)
     except (frames.ClosedError, BrokenPipeError):
         os._exit(0)
 
@@ -59,19 +77,21 @@ def _take_pipes() -> tuple[int, int]:
     return control, out
 
 
-def _serve(control: int, out: int, bundle: Bundle) -> None:
-    job: dict[str, Any] = json.loads(frames.read(control).payload)
-    weights = frames.read(control).payload
-    limits = Limits(job["timeout_s"], job["result_bytes"], job["memory_bytes"])
-    result = supervise(partial(child.run, job, weights, bundle), limits, control)
+def _serve(host: Host, bundle: Bundle, readable: Sequence[str] | None) -> None:
+    job: dict[str, Any] = json.loads(host.receive())
+    weights = host.receive()
+    gpu = str(job["device"]).startswith("cuda")
+    guard = Guard(job["timeout_s"], job["memory_bytes"], job["processes"], gpu, readable)
+    limits = Limits(job["result_bytes"], guard)
+    result = supervise(partial(child.run, job, weights, bundle), limits, host.control)
     for frame in result.frames:
-        frames.write(out, frame.kind, frame.payload)
-    frames.write(out, frames.PRINTED, result.printed)
-    frames.write(out, frames.VERDICT, json.dumps(result.verdict._asdict()).encode())
+        host.send(frame.kind, frame.payload)
+    host.send(frames.PRINTED, result.printed)
+    host.send(frames.VERDICT, json.dumps(result.verdict._asdict()).encode())
 
 
-def _ask_cuda() -> dict[str, object]:
-    """Name and memory of the first CUDA device; empty without one.
+def _ask_cuda(host: Host, readable: Sequence[str] | None) -> dict[str, object]:
+    """Name and memory of the first CUDA device; empty without one that a guarded child can use.
 
     A child asks: a process that has initialised CUDA cannot fork others that use it. Counting devices
     is safe, because torch does it through NVML.
@@ -79,22 +99,21 @@ def _ask_cuda() -> dict[str, object]:
     nothing: dict[str, object] = {"cuda": "", "cuda_memory_bytes": 0}
     if torch.cuda.device_count() == 0:
         return nothing
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            facts = torch.cuda.get_device_properties(0)
-            os.write(
-                writing, json.dumps({"cuda": facts.name, "cuda_memory_bytes": facts.total_memory}).encode()
-            )
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        text = told.read()
-    os.waitpid(pid, 0)
-    return json.loads(text) if text else nothing
+    guard = Guard(_CUDA_START_S, None, _CUDA_THREADS, gpu=True, readable=readable)
+    told = supervise(_tell_cuda, Limits(64 << 10, guard), host.control).frames
+    facts: dict[str, object] = json.loads(told[0].payload) if told else nothing
+    return facts
+
+
+def _tell_cuda(fd: int) -> None:
+    facts = torch.cuda.get_device_properties(0)
+    text = json.dumps({"cuda": facts.name, "cuda_memory_bytes": facts.total_memory})
+    frames.write(fd, frames.REPORT, text.encode())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--readable", action="append")
+    asked = parser.parse_args()
+    main(asked.bundle, asked.readable)

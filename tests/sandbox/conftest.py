@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from codegen_hpo.errors import SandboxError
 from codegen_hpo.sandbox.base import Sandbox, Worker
+from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.sandbox.image import BASE_VARIABLE, ensure_image, image_name
-from codegen_hpo.sandbox.process import ProcessSandbox
 from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS
 
-BACK_ENDS = ["none", pytest.param("docker", marks=pytest.mark.docker)]
+BACK_ENDS = ["none", "landlock", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +44,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", params=BACK_ENDS)
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    if request.param == "none":
-        return ProcessSandbox(CASE_LIMITS)
-    from codegen_hpo.sandbox.docker import DockerSandbox
-
-    request.getfixturevalue("docker_image")
-    return DockerSandbox(CASE_LIMITS)
+    """Each back end that this machine has; the others are skipped with what they say themselves."""
+    if request.param == "docker":
+        request.getfixturevalue("docker_image")
+    try:
+        return choose_sandbox(request.param, trusted=True, limits=CASE_LIMITS)
+    except SandboxError as error:
+        pytest.skip(f"no {request.param}: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,36 @@
 """What only the docker back end has: image, walls, orphans."""
 
+import io
 import json
 import os
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import docker
 import pytest
 
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.records import Job
-from codegen_hpo.sandbox.containers import LABEL, OWNER, sweep_orphans
+from codegen_hpo.sandbox import docker as back_end
+from codegen_hpo.sandbox.containers import LABEL, OWNER, RUNTIME_VARIABLE, own_labels
 from codegen_hpo.sandbox.docker import DockerSandbox
-from codegen_hpo.sandbox.image import ensure_image, image_name
+from codegen_hpo.sandbox.engine import require_limits
+from codegen_hpo.sandbox.image import BASE_VARIABLE, CUDA_LABEL, find_or_build
+from codegen_hpo.sandbox.limits import Limits
+from codegen_hpo.sandbox.removal import sweep_orphans
 from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS, sample_source
+from codegen_hpo.testing.second_engine import SecondEngine
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_image")]
 
@@ -30,26 +42,15 @@ def client(docker_image: str) -> Iterator[docker.DockerClient]:
     opened.close()
 
 
-def test_the_image_is_named_by_what_it_is_built_from(client: docker.DockerClient) -> None:
-    assert image_name(client) == image_name(client)
-    assert image_name(client, "other:base") != image_name(client)
-
-
-def test_a_base_that_cannot_be_had_is_an_error_that_names_it(client: docker.DockerClient) -> None:
-    with pytest.raises(SandboxError, match="cannot be built") as caught:
-        ensure_image(client, "codegen-hpo-no-such-base:0")
-    assert "codegen-hpo-no-such-base:0" in caught.value.hint
-
-
 PROBE = """
-import json, os, socket
+import json, os
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
 facts = {
     "uid": os.getuid(),
     "capabilities": int(status["CapBnd"], 16),
     "no_new_privileges": status["NoNewPrivs"].strip(),
     "seccomp": status["Seccomp"].strip(),
-    "interfaces": [name for _, name in socket.if_nameindex()],
+    "interfaces": [line.split(":")[0].strip() for line in open("/proc/self/net/dev") if ":" in line],
     "environment": sorted(os.environ),
     "writable": [p for p in ("/", "/tmp", "/data", "/dev/shm", "/opt/codegen-hpo") if os.access(p, os.W_OK)],
     "control": [],
@@ -69,6 +70,7 @@ def test_a_trial_sees_nothing_it_does_not_need(bundle: Path) -> None:
         outcome = worker.run(Job(kind="train", source=sample_source(construct=PROBE.strip())))
     finally:
         worker.close()
+    assert outcome.status == "ok", outcome.error
     facts = json.loads(outcome.stdout)
     assert facts["uid"] == 65534
     assert facts["capabilities"] == 0
@@ -118,9 +120,165 @@ def test_only_containers_of_dead_owners_are_removed(client: docker.DockerClient,
                 one.remove(force=True)
 
 
-def test_a_gpu_that_the_engine_cannot_give_is_told(client: docker.DockerClient, bundle: Path) -> None:
-    if any("nvidia" in name for name in client.info().get("Runtimes", {})):
-        pytest.skip("this engine has a GPU runtime")
-    with pytest.raises(SandboxError, match="no GPU") as caught:
-        DockerSandbox(CASE_LIMITS, device="cuda").open(bundle)
-    assert "--device cpu" in caught.value.hint
+JOB = Job(kind="train", source=sample_source())
+
+
+def _containers(client: docker.DockerClient) -> list[docker.models.containers.Container]:
+    """Those of this process."""
+    owned = {"label": f"{OWNER}={own_labels()[OWNER]}"}
+    return list(client.containers.list(all=True, ignore_removed=True, filters=owned))
+
+
+def test_the_container_has_every_limit_that_is_promised(client: docker.DockerClient, bundle: Path) -> None:
+    before = {one.id for one in _containers(client)}
+    limits = Limits(memory_bytes=1 << 30, processes=50, cpus=1.5)
+    worker = DockerSandbox(limits).open(bundle)
+    try:
+        (container,) = [one for one in _containers(client) if one.id not in before]
+        host = container.attrs["HostConfig"]
+        size = sum(file.stat().st_size for file in bundle.iterdir())
+        assert (host["Memory"], host["MemorySwap"]) == ((1 << 30) + size, (1 << 30) + size)
+        assert 50 < host["PidsLimit"] < 100
+        assert host["NanoCpus"] == 1_500_000_000
+        assert (host["ReadonlyRootfs"], host.get("Tmpfs"), host["IpcMode"]) == (True, None, "none")
+        assert (host["NetworkMode"], host["CapDrop"], host["CapAdd"]) == ("none", ["ALL"], None)
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert {one["Name"]: one["Hard"] for one in host["Ulimits"]} == {"core": 0, "nofile": 1024}
+        assert (host["LogConfig"]["Type"], host["AutoRemove"], host["Init"]) == ("none", True, False)
+        assert [(one["Destination"], one["RW"]) for one in container.attrs["Mounts"]] == [("/data", False)]
+    finally:
+        worker.close()
+
+
+@pytest.mark.parametrize("lacking", ["MemoryLimit", "PidsLimit"])
+def test_an_engine_that_cannot_limit_is_refused(lacking: str, client: docker.DockerClient) -> None:
+    require_limits(client)
+    info = client.info() | {lacking: False}
+    with pytest.raises(SandboxError, match="cannot limit the"):
+        require_limits(SimpleNamespace(info=lambda: info))  # type: ignore[arg-type]
+
+
+def test_an_engine_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    with pytest.raises(SandboxError, match="does not answer") as caught:
+        DockerSandbox()
+    assert "install Docker" in caught.value.hint
+
+
+def test_an_image_that_is_removed_in_the_middle_is_built_again(
+    client: docker.DockerClient, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if BASE_VARIABLE not in os.environ:
+        pytest.skip(f"{BASE_VARIABLE} names no local base image")
+    repository = f"codegen-hpo-test-{uuid.uuid4().hex[:12]}"
+    monkeypatch.setattr(back_end, "find_or_build", partial(find_or_build, repository=repository))
+    before = {one.id for one in _containers(client)}
+    sandbox = DockerSandbox(CASE_LIMITS)
+    worker = sandbox.open(bundle)
+    try:
+        (tag,) = [tag for one in client.images.list(name=repository) for tag in one.tags]
+        for next_one in ("a restart", "another worker"):
+            assert worker.run(JOB).status == "ok", next_one
+            client.images.remove(tag, force=True)
+            if next_one == "a restart":
+                for container in _containers(client):
+                    if container.id not in before:
+                        container.kill()
+            else:
+                worker.close()
+                worker = sandbox.open(bundle)
+            assert worker.run(JOB).status == "ok", next_one
+    finally:
+        worker.close()
+        for image in client.images.list(name=repository):
+            for tag in image.tags:
+                client.images.remove(tag, force=True)
+
+
+@pytest.fixture(scope="module")
+def second(client: docker.DockerClient, docker_image: str) -> Iterator[SecondEngine]:
+    """An engine that may be stopped, with the sandbox image and one that claims to have CUDA, `with:cuda`."""
+    if not SecondEngine.possible():
+        pytest.skip("only root can start a second engine, where dockerd is installed")
+    folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp"))  # the path of a socket must be short
+    engine = SecondEngine(folder)
+    try:
+        engine.start()
+        engine.take_image(client, docker_image)
+        text = f'FROM {docker_image}\nLABEL {CUDA_LABEL}="13.0"'
+        opened = engine.client()
+        opened.images.build(fileobj=io.BytesIO(text.encode()), tag="with:cuda", rm=True)
+        opened.close()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture
+def here(second: SecondEngine, monkeypatch: pytest.MonkeyPatch) -> SecondEngine:
+    monkeypatch.setenv("DOCKER_HOST", second.host)
+    return second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_an_engine_that_goes_away_is_told_and_used_again(
+    how: str, here: SecondEngine, docker_image: str, bundle: Path
+) -> None:
+    sandbox = DockerSandbox(CASE_LIMITS, image=docker_image)
+    worker = sandbox.open(bundle)
+    ending = threading.Timer(3, getattr(here, how))
+    ending.start()
+    sleeping = Job(kind="train", source=sample_source(construct="import time; time.sleep(50)"), timeout_s=60)
+    began = time.monotonic()
+    try:
+        with pytest.raises(SandboxError, match="the Docker engine does not answer") as caught:
+            worker.run(sleeping)
+        assert "resume" in caught.value.hint
+        assert time.monotonic() - began < 40  # long before the job's own time-out
+        worker.close()
+        with pytest.raises(SandboxError, match="the Docker engine does not answer"):
+            sandbox.open(bundle)
+    finally:
+        ending.join()
+        here.start()
+    worker = sandbox.open(bundle)
+    assert worker.run(JOB).status == "ok"
+    worker.close()
+    with_it = here.client()
+    left = _containers(with_it)
+    with_it.close()
+    assert left == []
+
+
+@pytest.mark.slow
+def test_a_container_without_the_gpu_that_was_given_is_told(here: SecondEngine, bundle: Path) -> None:
+    sandbox = DockerSandbox(CASE_LIMITS, device="auto", image="with:cuda")
+    for _ in range(2):
+        worker = sandbox.open(bundle)
+        assert worker.run(JOB).status == "ok"
+        worker.close()
+        (notice,) = worker.hello.notices
+        assert "sees no CUDA device" in notice
+    with pytest.raises(SandboxError, match="sees no CUDA device"):
+        DockerSandbox(CASE_LIMITS, device="cuda", image="with:cuda").open(bundle)
+    with_it = here.client()
+    left = _containers(with_it)
+    with_it.close()
+    assert left == []
+
+
+@pytest.mark.slow
+def test_a_runtime_of_the_engine_can_be_chosen(
+    here: SecondEngine, docker_image: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUNTIME_VARIABLE, "nvidia")
+    worker = DockerSandbox(CASE_LIMITS, image=docker_image).open(bundle)
+    with_it = here.client()
+    try:
+        (container,) = _containers(with_it)
+        assert container.attrs["HostConfig"]["Runtime"] == "nvidia"
+        assert worker.run(JOB).status == "ok"
+    finally:
+        worker.close()
+        with_it.close()

@@ -167,5 +167,13 @@ def test_a_bundle_that_is_none_is_a_fault_of_the_host(sandbox: Sandbox, tmp_path
         sandbox.open(tmp_path)
     write_sample_bundle(tmp_path)
     (tmp_path / "train_num.npy").write_bytes(b"not an array")
-    with pytest.raises(SandboxError, match="did not start"):
+    with pytest.raises(SandboxError, match=r"bundle .* cannot be read"):
+        sandbox.open(tmp_path)
+
+
+def test_a_bundle_with_a_file_cut_short_is_a_fault_of_the_host(sandbox: Sandbox, tmp_path: Path) -> None:
+    write_sample_bundle(tmp_path)
+    file = tmp_path / "train_num.npy"
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(SandboxError, match=r"train_num.npy has \d+ bytes"):
         sandbox.open(tmp_path)

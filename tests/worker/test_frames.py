@@ -45,3 +45,16 @@ def test_a_pipe_carries_frames_until_it_closes() -> None:
     with pytest.raises(frames.ClosedError):
         frames.read(reading)
     os.close(reading)
+
+
+def test_a_flood_of_empty_frames_ends_at_a_number() -> None:
+    frame, stage = packed(frames.CHECK, b""), packed(frames.STAGE, b"step 1")
+    assert frames.Splitter(1 << 20).feed(frame * frames.MAX_FRAMES)
+    assert not frames.Splitter(1 << 20).feed(frame * (frames.MAX_FRAMES + 1))
+    assert not frames.Splitter(1 << 20).feed(stage * (frames.MAX_STAGES + 1))
+
+
+def test_of_many_stages_the_last_is_kept() -> None:
+    splitter = frames.Splitter(1000)
+    assert splitter.feed(packed(frames.STAGE, b"load 0") + packed(frames.STAGE, b"step 3"))
+    assert (splitter.stage, splitter.frames) == ("step 3", [])
