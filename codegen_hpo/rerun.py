@@ -69,6 +69,7 @@ def rerun(
         seed=trial.seed if seed is None else seed,
         device=recorded["job"]["device"],
         threads=recorded["job"]["threads"],
+        keep_weights=False,
         train_s=train_s,
         timeout_s=timeout_s,
         # a trial that ran out of time is repeated epoch by epoch, however fast this machine is

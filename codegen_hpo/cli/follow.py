@@ -26,6 +26,8 @@ class Follow:
         self._lines: dict[str, Callable[[Mapping[str, Any]], str]] = {
             "settings": self._settings,
             "prepared": self._prepared,
+            "sandbox": self._sandbox,
+            "sandbox_changed": self._sandbox,
             "attempt": self._attempt,
             "candidate_failed": lambda data: f"given up after {data['attempts']} attempts",
             "trial": self._trial,
@@ -53,6 +55,11 @@ class Follow:
     def _prepared(self, data: Mapping[str, Any]) -> str:
         scores = ", ".join(f"{row['name']} {number(row['validation_score'])}" for row in data["baselines"])
         return f"baselines, validation {self._metric}: {scores}"
+
+    def _sandbox(self, data: Mapping[str, Any]) -> str:
+        name, device = data.get("sandbox") or "of an older version", data["cuda"] or "CPU"
+        line = f"sandbox {name}, {device}, torch {data['torch']}"
+        return "\n          ".join([line, *data.get("notices", ())])
 
     def _attempt(self, data: Mapping[str, Any]) -> str:
         findings = data["findings"]

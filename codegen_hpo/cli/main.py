@@ -22,7 +22,8 @@ COMMANDS = {
     "export": "Write the best model as a folder that needs no codegen-hpo.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "datasets": "Sample tables, and public ones to fetch.",
-    "sandbox": "Build the sandbox image.",
+    "sandbox": "Build, check and attack the sandboxes of this machine.",
+    "bench": "Measure, side by side in one run.",
 }
 
 INTERRUPTED = 130

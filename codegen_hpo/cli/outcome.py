@@ -1,7 +1,7 @@
 """The end of a run on the terminal: the verdict, the table, where things are, what to do next."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from codegen_hpo.task import Metric
 
 _SHOWN = 5  # trials in the table, the best ones
+_TOLD = 2  # reasons why a trial is disqualified: those of one function are alike
 
 
 def print_outcome(run: "Run", *, as_json: bool) -> None:
@@ -36,6 +37,7 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
             click.echo(
                 f"The test rows were opened {final.openings} times in this run: its test scores lean high."
             )
+    _print_disqualified(history.disqualified)
     ledger = run.ledger
     if ledger.total.requests:
         cost = "unknown" if ledger.cost_usd is None else f"{ledger.cost_usd:.4f} USD"
@@ -128,11 +130,19 @@ def outcome_json(run: "Run") -> dict[str, Any]:
         "metric": run.task["metric"],
         "final": asdict(history.final) if history.final else None,
         "baselines": [asdict(baseline) for baseline in history.baselines],
+        "disqualified": dict(history.disqualified),
         "trials": len(history.trials),
         "candidates": len(history.candidates),
         "seconds": history.elapsed_s,
         "ledger": run.ledger.to_json(),
     }
+
+
+def _print_disqualified(told: Mapping[str, str]) -> None:
+    for name, reason in list(told.items())[:_TOLD]:
+        click.echo(plain(f"{name} is disqualified: {reason}."))
+    if len(told) > _TOLD:
+        click.echo(f"{len(told) - _TOLD} more are disqualified: {', '.join(list(told)[_TOLD:])}.")
 
 
 def _print_scores(history: "History", metric: str) -> None:

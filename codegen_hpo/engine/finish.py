@@ -1,7 +1,8 @@
 """The end of a run: the winner meets the sealed test rows, once."""
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_hpo.engine.independence import complaint, mix_rows
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import npy
-from codegen_hpo.errors import NoModelError, SandboxError, reading
+from codegen_hpo.errors import CodegenHpoError, NoModelError, SandboxError, reading
 from codegen_hpo.records import Job, Trial, ranked
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.scoring.holdout import HeldOut
@@ -21,6 +23,8 @@ from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import source_of
 from codegen_hpo.table.target import TargetCodec
 from codegen_hpo.task import Metric
+
+_ROW_S = 0.001  # what a model may take for a row beyond the job's own time: it may be one that wants a GPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +41,15 @@ class TestOpening:
     def final(self, trials: Sequence[Trial], reason: str) -> None:
         """Records the best trial with its test score, unless this very trial was scored before.
 
-        A trial whose model cannot predict in a fresh process is disqualified, and the next best one is taken.
-        Raises NoModelError if none is left.
+        A trial whose model cannot predict in a fresh process, or predicts something else there, is
+        disqualified, and the next best one is taken. Raises NoModelError if none is left.
         """
         for winner in ranked(trials):
             if self.journal.recall("disqualified", winner.name):
                 continue
             try:
                 self.journal.once("final", winner.name, partial(self._open, winner, reason))
-            except CannotPredictError as error:
+            except (CannotPredictError, DependentError) as error:
                 self.journal.note("disqualified", winner.name, {"reason": str(error)})
             else:
                 return
@@ -57,8 +61,7 @@ class TestOpening:
     def _open(self, winner: Trial, reason: str) -> dict[str, Any]:
         folder = self.journal.folder
         base = f"candidates/{winner.candidate}/trials/{winner.name}"
-        job = predict_job(folder, winner, threads=self.settings.threads)
-        outputs = predict_outputs(self.sandbox, folder.path / "test", job)
+        outputs = self._outputs(winner, folder.path / base / "validation_outputs.npy")
         folder.write(f"{base}/test_outputs.npy", npy(outputs))
         predictions = self.target.decode(outputs, winner.call.target_transform)
         return {
@@ -72,9 +75,30 @@ class TestOpening:
             "outputs": f"{base}/test_outputs.npy",
         }
 
+    def _outputs(self, winner: Trial, recorded: Path) -> NDArray[np.float32]:
+        """The winner's outputs for the test rows. Raises CannotPredictError or DependentError."""
+        folder = self.journal.folder
+        job = predict_job(folder, winner, threads=self.settings.threads)
+        with reading(recorded):
+            known = np.load(recorded, allow_pickle=False)
+        with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
+            features = Path(place) / "rows"
+            mixed = mix_rows(features, folder.path / "test", folder.path / "bundle", self.held_out)
+            timeout_s = job.timeout_s + _ROW_S * len(mixed.places)
+            job = replace(job, batch_rows=mixed.batch_rows, timeout_s=timeout_s)
+            outputs = predict_outputs(self.sandbox, features, job)
+        reason = complaint(known[mixed.compared], mixed.validation(outputs), winner.outcome.device)
+        if reason:
+            raise DependentError(reason)
+        return mixed.test(outputs)
+
 
 class CannotPredictError(SandboxError):
     """A trained model that fails when it is loaded in a fresh process."""
+
+
+class DependentError(CodegenHpoError):
+    """A trained model whose predictions for a row rest on more than the row and the weights."""
 
 
 def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codegen_hpo.author.base import Author, Brief, Draft
-from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate
+from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate_apart
 from codegen_hpo.engine.correspondence import Correspondence, Spending
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Spent, check_budget
@@ -83,15 +83,21 @@ class Search:
         """Learns what the sandbox has before a model is paid: one that cannot start ends the run here."""
         data = self.journal.once("sandbox", "", lambda: asdict(worker.hello))
         self._machine = Hello(**data)
-        if self.settings.device == "cuda" and not self._machine.cuda:
+
+    def _met(self, hello: Hello) -> None:
+        """Takes note of a worker that is another one than the run began with, as after a move."""
+        if self.settings.device.startswith("cuda") and not hello.cuda:
             raise SandboxError(
-                f"device cuda is asked for, the {self.sandbox.name} sandbox has none",
+                f"device {self.settings.device} is asked for, the {hello.sandbox} sandbox has none",
                 hint="codegen-hpo doctor tells what is missing; --device auto takes the CPU",
             )
+        first = self.journal.folder.find("sandbox", "")
+        if first and (first.data.get("sandbox"), first.data["cuda"]) != (hello.sandbox, hello.cuda):
+            self.journal.note("sandbox_changed", "", asdict(hello))
 
     # -- write, check, dry-run ------------------------------------------------------------------
 
-    def _write(self, number: int, worker: Worker) -> Candidate | None:
+    def _write(self, number: int, worker: LazyWorker) -> Candidate | None:
         """A candidate that passed every gate and trained once at its defaults; None after all attempts."""
         name = f"c{number:02d}"
         times = self._times("candidate_failed", name, again=self.best() is None)
@@ -102,6 +108,8 @@ class Search:
             for _ in range(self.settings.repairs + 1):
                 check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
                 attempt += 1
+                if not self.journal.recall("attempt", f"{name}/{attempt}"):
+                    worker.warm()  # it starts while the author writes
                 draft = self._draft(name, attempt, number, previous, findings)
                 same = previous is not None and draft.source == previous
                 if same and self.author.trusted:
@@ -162,19 +170,23 @@ class Search:
         return self.author.write(brief)
 
     def _hardware(self) -> str:
-        if self._device() == "cpu":
+        if self._device(self._machine) == "cpu":
             threads = self.settings.threads
             return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
         return f"{self._machine.cuda}, {self._machine.cuda_memory_bytes / 2**30:.0f} GiB"
 
-    def _device(self) -> str:
-        return "cuda" if self.settings.device != "cpu" and self._machine.cuda else "cpu"
+    def _device(self, machine: Hello) -> str:
+        return "cuda" if self.settings.device != "cpu" and machine.cuda else "cpu"
 
     def _check(self, draft: Draft, name: str, attempt: int, worker: Worker) -> Checked:
         """Every gate in order; the attempt is recorded with what was found."""
         candidate, findings = None, draft.findings
+        known = self.journal.recall("attempt", f"{name}/{attempt}")
+        if known and known.data["findings"]:
+            # as they were: a check that ran out of time then might not do so now
+            return Checked(None, codec.findings_from_json(known.data["findings"]))
         if draft.source is not None:
-            verdict = read_candidate(draft.source, name=name, author=self.author.name)
+            verdict = read_candidate_apart(draft.source, name=name, author=self.author.name)
             candidate, findings = verdict.candidate, draft.findings + verdict.findings
         if candidate and any(candidate.source == other.source for other in self.candidates):
             findings += (_TWIN,)
@@ -262,7 +274,9 @@ class Search:
             spent = self.letters.spent() if self.letters else Spending("", 0)
 
             def produce() -> dict[str, Any]:
-                data = self.runner.run(candidate, call, number, worker, self._device(), self._seconds_left())
+                # of the worker that trains, which after a resume may be on another machine
+                device = self._device(worker.hello)
+                data = self.runner.run(candidate, call, number, worker, device, self._seconds_left())
                 return data | spent._asdict()
 
             event = self.journal.record("trial", self._key(candidate), produce)
@@ -301,9 +315,9 @@ class Search:
             self.letters.scope = scope
 
     @contextmanager
-    def _worker(self) -> Iterator[Worker]:
+    def _worker(self) -> Iterator[LazyWorker]:
         """A fresh worker: one candidate never meets what another left behind."""
-        worker = LazyWorker(lambda: self.sandbox.open(self.bundle))
+        worker = LazyWorker(lambda: self.sandbox.open(self.bundle), self._met)
         try:
             yield worker
         finally:

@@ -1,31 +1,79 @@
-"""A worker that is started when it is first needed: a replayed run needs none."""
+"""A worker that is opened when it is first needed, or in the background shortly before."""
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 
+from codegen_hpo.errors import SandboxError
 from codegen_hpo.records import Job, Outcome
 from codegen_hpo.sandbox.base import Hello, Worker
 
 
 class LazyWorker:
-    """Opens the real worker at the first job."""
+    """Opens the real worker at the first job: a replayed run needs none.
 
-    def __init__(self, open_worker: Callable[[], Worker]) -> None:
-        self._open = open_worker
+    Args:
+        met: told what the worker said of itself, before its first job.
+    """
+
+    def __init__(self, open_worker: Callable[[], Worker], met: Callable[[Hello], None]) -> None:
+        self._open, self._met = open_worker, met
         self._worker: Worker | None = None
+        self._spare: _Spare | None = None
 
     @property
     def hello(self) -> Hello:
         return self._started().hello
 
+    def warm(self) -> None:
+        """Begins to open the worker, for whoever is about to wait for something else."""
+        if self._worker is None and self._spare is None:
+            self._spare = _Spare(self._open)
+
     def run(self, job: Job) -> Outcome:
         return self._started().run(job)
 
     def close(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare:
+            with suppress(SandboxError):  # nobody needed it
+                spare.take().close()
         if self._worker:
             self._worker.close()
             self._worker = None
 
     def _started(self) -> Worker:
         if self._worker is None:
-            self._worker = self._open()
+            try:
+                self._worker = self._spare.take() if self._spare else self._open()
+            except SandboxError:
+                self._spare = None
+                raise
+            self._spare = None
+            self._met(self._worker.hello)
         return self._worker
+
+
+class _Spare:
+    """A worker that a thread opens."""
+
+    def __init__(self, open_worker: Callable[[], Worker]) -> None:
+        self._open = open_worker
+        self._worker: Worker | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def take(self) -> Worker:
+        """The worker, once it is open. Raises what opening it raised."""
+        self._thread.join()
+        if self._error:
+            raise self._error
+        assert self._worker is not None
+        return self._worker
+
+    def _run(self) -> None:
+        try:
+            self._worker = self._open()
+        except Exception as error:  # whatever it is, it is the taker's
+            self._error = error

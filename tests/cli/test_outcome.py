@@ -26,6 +26,7 @@ def history(budget: Budget, elapsed_s: float = 48.2) -> History:
         trials=(),
         baselines=(),
         final=None,
+        disqualified={},
         ended="",
         limit="",
         elapsed_s=elapsed_s,

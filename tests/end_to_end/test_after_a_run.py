@@ -175,10 +175,11 @@ def test_predict_gives_the_numbers_that_the_run_recorded(run: Run, kind: str, te
     written = pd.read_csv(test_rows.with_suffix(".out"))
     assert list(written.columns) == (classes or [target])
     numbers = written.to_numpy() if classes else written[target].to_numpy()
-    assert np.allclose(numbers, recorded(run), rtol=1e-6, atol=1e-9)
+    # the recorded ones come from batches of another size: float32 differs by its last digits
+    assert np.allclose(numbers, recorded(run), rtol=1e-5, atol=1e-7)
     value = score(METRICS[run.task["metric"]], HeldOut.load(run.path / "labels").test_y, numbers)
     assert run.history.final is not None
-    assert value == pytest.approx(run.history.final.test_score, rel=1e-6)
+    assert value == pytest.approx(run.history.final.test_score, rel=1e-5)
 
 
 def test_predicted_classes_have_the_type_of_the_target(run_of: Callable[[str], Run], home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from codegen_hpo.errors import NoCandidateError, NoModelError
 from codegen_hpo.records import Call, Finding, Job, Outcome, Trial
 from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
+from codegen_hpo.testing.sandboxes import ScriptedWorker
 from codegen_hpo.tuner.base import NoProposal
 
 Start = Callable[..., Run]
@@ -185,12 +187,19 @@ def test_the_first_limit_that_is_reached_ends_the_search(
 def test_no_label_of_validation_or_test_is_in_what_a_sandbox_sees(
     start: Start, sandbox: ScriptedSandbox
 ) -> None:
-    run = start()
-    for folder in {path.name for path in sandbox.bundles}:
-        assert folder in ("bundle", "test")
-        names = {path.name for path in (run.path / folder).iterdir()}
-        assert not {name for name in names if name.startswith("eval") and "_y" in name}
-    assert "train_y.npy" not in {path.name for path in (run.path / "test").iterdir()}
+    seen: list[set[str]] = []
+    opened = sandbox.open
+
+    def look(bundle: Path) -> ScriptedWorker:
+        seen.append({path.name for path in bundle.iterdir()})
+        return opened(bundle)
+
+    sandbox.open = look  # type: ignore[method-assign]
+    start()
+    *training, last = seen
+    assert training
+    assert not {name for names in training for name in names if name.startswith("eval") and "_y" in name}
+    assert last == {"meta.json", "quantiles.npy", "eval_num.npy", "eval_cat.npy"}
 
 
 def test_a_reply_without_a_function_leaves_the_earlier_complaints_standing(start: Start, source: str) -> None:

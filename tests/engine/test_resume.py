@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from codegen_hpo.contract import apart
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError, Interrupted, NoCandidateError
 from codegen_hpo.records import Event
@@ -235,3 +236,27 @@ def test_a_resumed_search_tells_its_own_end(start: Start, source: str, sandbox: 
     run = start(budget=Budget(trials=2))
     run.resume(trials=3, author=ScriptedAuthor([source]), sandbox=sandbox)
     assert (run.history.ended, run.history.limit) == ("3 trials are done", "trials")
+
+
+def test_a_check_that_ran_out_of_time_is_not_made_again(
+    start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KillAtAttempt:
+        def receive(self, event: Event) -> None:
+            if event.kind == "attempt":
+                raise Killed
+
+    stalling = "from codegen_hpo.contract import checker; checker.CHECK_S = 1; "
+    stalling += "checker.check = lambda _: max(iter(int, 1))"
+    with monkeypatch.context() as patch:
+        apart._end()
+        patch.setattr(apart, "_START", apart._START.replace("argv[1:]; ", f"argv[1:]; {stalling}; "))
+        with pytest.raises(Killed):
+            start(sinks=[KillAtAttempt()])
+        apart._end()
+    run = the_run(tmp_path / "runs")
+    author = ScriptedAuthor([source] * 3, trusted=False)
+    run.resume(author=author, sandbox=sandbox)
+    first, _ = run.history.attempts
+    assert [finding.rule for finding in first.findings] == ["validator-timeout"]
+    assert [finding.rule for finding in author.briefs[1].findings] == ["validator-timeout"]

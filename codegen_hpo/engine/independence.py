@@ -1,0 +1,122 @@
+"""Whether a model predicts each row from that row alone, as whoever uses it will expect.
+
+A model can look better than it is by what a single prediction does not show: statistics of the rows beside
+it, a state that training left in memory, the count of its calls. So before a winner is scored on the test
+rows, its weights are loaded in a fresh process, which is given test and validation rows in one secret order,
+in batches of another size. Of the validation rows it must say what it said in training.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_hpo.bundle import write_features
+from codegen_hpo.errors import reading
+from codegen_hpo.scoring.holdout import HeldOut
+
+MAX_COMPARED = 50_000  # validation rows; a dependence that matters shows in far fewer
+# Small enough that a batch's statistics are far from those of the worker's own 2048 and 16,384 rows: a mean
+# over 97 rows is off by 10 % of a standard deviation. Primes, so that no common size is a multiple.
+_BATCH_ROWS = (97, 1021)
+_MANY_ROWS = 200_000  # from here on the larger: small batches cost time, and so many rows show what is there
+
+# Of the outputs' spread, by the device of the training; predictions come from the CPU. Float32 differs by
+# 1e-6 from one batch size to another, TF32 of a GPU (ten bits) by 1e-3, and bfloat16 by 0.8 % for one row in
+# a hundred. Statistics of 97 rows differ by 10 %, those of 1021 by 3 %, and for one row in a hundred by more
+# than twice that.
+_TOLERANCE = {"cpu": 0.01, "cuda": 0.03}
+# A model that decides (an expert for each row, a bin) may decide otherwise for a row at the edge.
+_STRAY_ROWS = 0.01
+_MAPPED_BYTES = 1 << 20
+_FLOOR = 1e-4  # of outputs that are all but constant; a unit is the target's standard deviation, or a logit
+
+
+class Mixed(NamedTuple):
+    """A folder of test and validation rows in one order, and how to undo it."""
+
+    places: NDArray[np.int64]  # (test rows + compared,) where each stands in the folder, test rows first
+    compared: NDArray[np.int64]  # numbers of validation rows
+    test_rows: int
+    batch_rows: int
+
+    def test(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(test rows, n_outputs), in the order of the test rows."""
+        return outputs[self.places[: self.test_rows]]
+
+    def validation(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(compared, n_outputs)"""
+        return outputs[self.places[self.test_rows :]]
+
+
+def mix_rows(folder: Path, test: Path, validation: Path, held_out: HeldOut) -> Mixed:
+    """The folder, written for prediction, with the rows to predict of two other folders.
+
+    The order comes from the labels, which no sandbox ever sees: it is the same at each opening.
+    """
+    secret = hashlib.sha256(held_out.test_y.tobytes() + held_out.validation_y.tobytes())
+    generator = np.random.default_rng(int(secret.hexdigest(), 16))
+    n_test, n_validation = len(held_out.test_y), len(held_out.validation_y)
+    compared = generator.permutation(n_validation)[:MAX_COMPARED]
+    places = generator.permutation(n_test + len(compared))
+    x_num, x_cat = (
+        _mixed(_mapped(test / name), _mapped(validation / name), places, compared)
+        for name in ("eval_num.npy", "eval_cat.npy")
+    )
+    write_features(folder, validation, x_num, x_cat)
+    return Mixed(places, compared, n_test, _batch_rows(len(places)))
+
+
+def complaint(recorded: NDArray[np.float32], again: NDArray[np.float32], device: str) -> str:
+    """What speaks against the model; empty if nothing does.
+
+    Args:
+        recorded: (rows, n_outputs) from the training's own process.
+        again: the same rows' from the fresh one.
+        device: of the training.
+    """
+    difference = np.abs(again.astype(np.float64) - recorded).max(axis=1)
+    spread = _spread(recorded)
+    tolerance = _TOLERANCE[device] * spread + _FLOOR
+    stray = difference > tolerance
+    if stray.sum() <= _STRAY_ROWS * len(stray):
+        return ""
+    return (
+        f"its predictions for the same rows differ by up to {difference.max():.3g} (of a spread of "
+        f"{spread:.3g}) when a fresh process loads the weights and the rows come in another order and batch "
+        f"size: {100 * stray.mean():.0f} % of {len(stray)} rows by more than {tolerance:.2g}. They depend on "
+        "the rows beside them, or on something that is not in the weights"
+    )
+
+
+def _spread(outputs: NDArray[np.float32]) -> float:
+    """The outputs' standard deviation, as their quartiles tell it: a few wild rows must not widen it."""
+    low, high = np.quantile(outputs.astype(np.float64), (0.25, 0.75), axis=0)
+    widths = (high - low) / 1.349  # (n_outputs,)
+    return float(np.sqrt(np.mean(widths**2))) or float(outputs.std())
+
+
+def _batch_rows(rows: int) -> int:
+    """Rows at a time: of a small table so few that there are three batches at least."""
+    small, large = _BATCH_ROWS
+    return large if rows > _MANY_ROWS else min(small, max(1, rows // 3))
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    with reading(path):
+        # what has no elements, and a file so small, cannot or need not be mapped
+        large = path.stat().st_size > _MAPPED_BYTES
+        array: NDArray[Any] = np.load(path, allow_pickle=False, mmap_mode="r" if large else None)
+        return array
+
+
+def _mixed(
+    test: NDArray[Any], validation: NDArray[Any], places: NDArray[np.int64], compared: NDArray[np.int64]
+) -> NDArray[Any]:
+    """(test rows + compared, columns): the one copy that is made."""
+    mixed = np.empty((len(places), test.shape[1]), test.dtype)
+    mixed[places[: len(test)]] = test
+    mixed[places[len(test) :]] = validation[compared]
+    return mixed
