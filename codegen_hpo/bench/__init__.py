@@ -1,0 +1,1 @@
+"""Benchmarks that users can repeat: each prints what it measured side by side in one run."""
