@@ -1,5 +1,6 @@
 """What every test may rely on: nothing of the user's leaks in, and real tables are found or skipped."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,29 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture(scope="session")
+def docker_image() -> str:
+    """The sandbox image. Skips without an engine, and rather than fetch gigabytes from a registry."""
+    import docker
+    from docker.errors import DockerException, ImageNotFound
+
+    from codegen_hpo.sandbox.image import BASE_VARIABLE, ensure_image, image_name
+
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        pytest.skip(f"no Docker engine: {error}")
+    try:
+        if BASE_VARIABLE in os.environ:
+            return ensure_image(client)
+        return str(client.images.get(image_name(client)).tags[0])
+    except ImageNotFound:
+        pytest.skip(f"the sandbox image is not built, and {BASE_VARIABLE} names no local base for it")
+    finally:
+        client.close()
 
 
 @pytest.fixture(scope="session")

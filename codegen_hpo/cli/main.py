@@ -87,7 +87,7 @@ def main() -> None:
 
 def _farewell(stopped: BaseException | None) -> str:
     if isinstance(stopped, Interrupted):
-        return f"interrupted; nothing is lost. Go on with:  {program()} resume {stopped.run}"
+        return f"interrupted; what was finished is kept. Go on with:  {program()} resume {stopped.run}"
     return "interrupted"
 
 

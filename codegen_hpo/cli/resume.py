@@ -39,7 +39,7 @@ def command(
     What was done is not done again: recorded replies and trials are read, the rest goes on.
     """
     from codegen_hpo.cli.follow import Follow
-    from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
+    from codegen_hpo.cli.outcome import counted, print_outcome, telling_what_there_is
     from codegen_hpo.run import Run
 
     opened = Run.open(find_run(run, runs))
@@ -47,7 +47,7 @@ def command(
     history = opened.history
     best = history.best()
     if loud:
-        click.echo(f"{history.name}: {len(history.trials)} trials are recorded; going on", err=True)
+        click.echo(f"{history.name}: {counted(len(history.trials), 'trial')} recorded; going on", err=True)
     with telling_what_there_is(as_json=as_json):
         opened.resume(
             trials=trials,

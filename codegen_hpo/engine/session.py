@@ -65,10 +65,13 @@ class Session:
             raise Interrupted(self.folder.path) from interrupt
         except OSError as error:
             # sandbox and endpoint raise errors of their own: this is the disk
+            run = self._resumable()
             full = StorageError(
-                f"the run cannot be written: {self._portable(error)}", hint="make room on the disk"
+                f"the run cannot be written: {self._portable(error)}",
+                hint="make room on the disk"
+                + ("" if run else f", then start again; {self.folder.path} holds nothing of use"),
             )
-            full.run = self._resumable()
+            full.run = run
             raise full from error
 
     def _resumable(self) -> Path | None:

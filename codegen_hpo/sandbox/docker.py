@@ -16,7 +16,7 @@ from codegen_hpo.errors import SandboxError
 from codegen_hpo.sandbox.attached import attach
 from codegen_hpo.sandbox.containers import RUNTIME_VARIABLE, bind, container_options
 from codegen_hpo.sandbox.devices import read_device
-from codegen_hpo.sandbox.engine import connect, explained, require_limits, told
+from codegen_hpo.sandbox.engine import AwayError, connect, explained, patiently, require_limits, told
 from codegen_hpo.sandbox.gpu import GpuAccess, RefusedError, hints_at_nvidia
 from codegen_hpo.sandbox.image import cuda_version, find_or_build
 from codegen_hpo.sandbox.limits import Limits
@@ -60,6 +60,7 @@ class DockerSandbox:
         sweep_orphans(self._client)
         self._image = ""  # empty until it is known to be there
         self._gpu = GpuAccess(self._device, own_runtime=bool(os.environ.get(RUNTIME_VARIABLE)))
+        self._left: list[Container] = []  # that could not be removed while the engine was away
         self._uploads = False  # whether the engine was found to see no files of this machine
 
     def open(self, bundle: Path) -> "DockerWorker":
@@ -97,6 +98,10 @@ class DockerSandbox:
         return tuple(filter(None, [self._gpu.notice, sent]))
 
     def _connect(self, mount: Mount, bundle: Path) -> Connection:
+        self._left = [one for one in self._left if not remove_quietly(one)]
+        return patiently(lambda: self._connect_now(mount, bundle))
+
+    def _connect_now(self, mount: Mount, bundle: Path) -> Connection:
         size = sum(file.stat().st_size for file in bundle.iterdir() if file.is_file())
         options = container_options(mount, size, self._limits)
 
@@ -125,8 +130,11 @@ class DockerSandbox:
         except ImageNotFound:
             raise
         except (DockerException, requests.RequestException, OSError) as error:
+            reason = _reason(error, bundle)
             _undo(container, connection)
-            raise _reason(error, bundle) from error
+            if container is not None and isinstance(reason, AwayError):
+                self._left.append(container)
+            raise reason from error
         except BaseException:  # Ctrl-C
             _undo(container, connection)
             raise

@@ -1,6 +1,10 @@
 """The Docker engine itself: reached, found fit, and its errors told apart."""
 
+import logging
 import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import docker
 import requests
@@ -9,11 +13,19 @@ from docker.errors import APIError, DockerException
 from codegen_hpo.errors import SandboxError
 
 _TIMEOUT_S = 60
+# an engine that is restarted, as by an update of its package, is back within seconds; 10 s if it was killed
+_RETURN_S = 20.0
 _INSTALL = "install Docker (https://docs.docker.com/engine/install), start it, and let this user use it"
 _FORWARD = (
     "install paramiko or forward the engine's socket: ssh -NL /tmp/engine.sock:/var/run/docker.sock HOST, "
     "then DOCKER_HOST=unix:///tmp/engine.sock"
 )
+Started = TypeVar("Started")
+_log = logging.getLogger(__name__)
+
+
+class AwayError(SandboxError):
+    """The engine does not answer."""
 
 
 def connect() -> docker.DockerClient:
@@ -28,6 +40,26 @@ def connect() -> docker.DockerClient:
             f"the Docker engine does not answer: {told(error)}", hint=_FORWARD if remote else _INSTALL
         ) from error
     return client
+
+
+def patiently(attempt: Callable[[], Started]) -> Started:
+    """What the attempt returns, which is made again while the engine is away for some seconds.
+
+    Raises AwayError if it stays away. A ping would not do: an engine that is being stopped still answers on
+    the connections that there are, and takes no new ones.
+    """
+    until = time.monotonic() + _RETURN_S
+    waiting = False
+    while True:
+        try:
+            return attempt()
+        except AwayError:
+            if time.monotonic() > until:
+                raise
+        if not waiting:
+            _log.warning("the Docker engine does not answer; waiting %.0f s for it to come back", _RETURN_S)
+        waiting = True
+        time.sleep(0.2)
 
 
 def require_limits(client: docker.DockerClient) -> None:
@@ -48,9 +80,14 @@ def require_limits(client: docker.DockerClient) -> None:
 _LIMITS = {"the memory": "MemoryLimit", "the processes": "PidsLimit"}
 
 
-def told(error: Exception) -> str:
-    """The engine's own words, without the request's address."""
-    return (error.explanation if isinstance(error, APIError) else None) or str(error)
+def told(error: BaseException) -> str:
+    """The engine's own words, or the reason why there are none, without what wraps them."""
+    if isinstance(error, APIError) and error.explanation:
+        return str(error.explanation)
+    inner = error.__cause__ or next((one for one in error.args if isinstance(one, BaseException)), None)
+    if inner is not None:
+        return told(inner)
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def explained(error: Exception) -> SandboxError:
@@ -59,7 +96,7 @@ def explained(error: Exception) -> SandboxError:
         return SandboxError(
             f"the container cannot be started: {told(error)}", hint="run `codegen-hpo doctor`"
         )
-    return SandboxError(
+    return AwayError(
         f"the Docker engine does not answer: {told(error)}",
-        hint="start it again; a run that was going on is kept: `codegen-hpo resume RUN` goes on with it",
+        hint="start it again, then resume the run: none of its trials is lost",
     )

@@ -43,7 +43,9 @@ def remove_quietly(one: Container | Volume | None) -> bool:
             if busy and isinstance(one, Container):  # it removes itself at this moment
                 break
             if not busy or time.monotonic() > until:
-                _log.warning("the Docker engine still has %s: %s", one, told(error))
+                # an engine that is away is told by whoever needs it
+                level = logging.WARNING if isinstance(error, APIError) else logging.INFO
+                _log.log(level, "the Docker engine still has %s: %s", one, told(error))
                 return False
             time.sleep(0.1)  # a volume: its container is still being removed
     return True

@@ -39,6 +39,10 @@ class UnseenBundleError(SandboxError):
     """A worker that does not see the host's bundle: it runs on another machine."""
 
 
+class _SilentEndError(SandboxError):
+    """A worker that ended before it was ready, and said nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wall:
     """What is around the workers of one back end."""
@@ -123,6 +127,13 @@ class WarmWorker:
     def _start(self) -> Hello:
         """A new worker's hello. Raises SandboxError, and UnseenBundleError for one on another machine."""
         try:
+            return self._start_now()
+        except _SilentEndError:
+            # a worker that fails says why: this one was ended, perhaps with its engine
+            return self._start_now()
+
+    def _start_now(self) -> Hello:
+        try:
             self._connection = connection = self._connect()
         except OSError as error:  # of this machine, as too many open files; not a worker that died
             raise SandboxError(
@@ -132,10 +143,11 @@ class WarmWorker:
             hello = self._accepted(self._greeting(connection), connection.notices)
         except (GoneError, LateError, BadFrameError) as error:
             reason = str(error) or {GoneError: "it ended", LateError: "it did not answer"}[type(error)]
-            said = short(connection.complaints()) or "nothing"
+            said = short(connection.complaints())
             self._drop()
-            raise SandboxError(
-                f"the sandbox worker did not start: {reason}; it said: {said}",
+            silent = isinstance(error, GoneError) and not said and not self._closed
+            raise (_SilentEndError if silent else SandboxError)(
+                f"the sandbox worker did not start: {reason}; it said: {said or 'nothing'}",
                 hint="run `codegen-hpo doctor`",
             ) from None
         except BaseException:

@@ -6,8 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from codegen_hpo.errors import SandboxError
+from codegen_hpo.sandbox.choose import choose_sandbox
+
+pytest.register_assert_rewrite("codegen_hpo.testing.watched_runs")
+
+WALLS = ["none", "landlock", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -33,3 +41,26 @@ def cli(tmp_path: Path) -> Cli:
         return done
 
     return run
+
+
+@pytest.fixture(params=WALLS)
+def wall(request: pytest.FixtureRequest) -> str:
+    """The name of each back end that this machine has; the others are skipped with what they say."""
+    if request.param == "docker":
+        request.getfixturevalue("docker_image")
+    try:
+        choose_sandbox(request.param, trusted=True)
+    except SandboxError as error:
+        pytest.skip(f"no {request.param}: {error}")
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 300 rows with next to nothing to learn: early stopping and not the clock ends trainings."""
+    generator = np.random.default_rng(11)
+    x, noise = generator.normal(size=(2, 300))
+    colour = generator.choice(["red", "green", "blue"], 300)
+    path = tmp_path_factory.mktemp("table") / "noise.csv"
+    pd.DataFrame({"x": x, "colour": colour, "y": 0.3 * x + noise}).to_csv(path, index=False)
+    return path

@@ -1,30 +1,29 @@
 """kill -9 at five moments, each time resumed: a run of real processes ends as if nothing had happened."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedServer, replies
+from codegen_hpo.testing.processes import alive, below, kept_by_engine, none_left
 from codegen_hpo.testing.replies import Scripted
+from codegen_hpo.testing.watched_runs import (
+    PATIENCE_S,
+    Moment,
+    after,
+    assert_as_if_nothing_had_happened,
+    finish,
+    kinds,
+    started,
+    the_run,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
-
-PATIENCE_S = 120.0  # for a moment to come; two busy cores are slow
-
-Moment = Callable[[Path], bool]  # the folder of all runs → whether it is now
 
 SOURCE = '''\
 from typing import Annotated
@@ -76,18 +75,6 @@ SCRIPT = [
 ]
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """300 rows with next to nothing to learn, so that early stopping ends each training soon."""
-    generator = np.random.default_rng(11)
-    x, noise = generator.normal(size=(2, 300))
-    frame = pd.DataFrame(
-        {"x": x, "colour": generator.choice(["red", "green", "blue"], 300), "y": 0.3 * x + noise}
-    )
-    frame.to_csv(tmp_path / "noise.csv", index=False)
-    return tmp_path / "noise.csv"
-
-
 class Ended(NamedTuple):
     """A process that was killed, and the processes that it left."""
 
@@ -95,128 +82,18 @@ class Ended(NamedTuple):
     orphans: list[int]
 
 
-def kinds(runs: Path) -> list[str]:
-    """The kinds of a run's events so far; a torn last line is left out."""
-    files = list(runs.glob("*/events.jsonl"))
-    lines = files[0].read_bytes().split(b"\n")[:-1] if files else []
-    return [json.loads(line)["kind"] for line in lines]
-
-
-def after(kind: str, count: int = 1, wait_s: float = 0.0) -> Moment:
-    """The moment some seconds after the event of that kind and count."""
-
-    def come(runs: Path) -> bool:
-        if kinds(runs).count(kind) < count:
-            return False
-        time.sleep(wait_s)
-        return True
-
-    return come
-
-
-@contextmanager
-def started(*arguments: object, env: Mapping[str, str] | None = None) -> "Iterator[subprocess.Popen[str]]":
-    """A `codegen-hpo` process, which is dead afterwards."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "codegen_hpo.cli", *map(str, arguments)],
-        # one thread: those of the boosting baseline wait by spinning
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | (env or {}),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
-
-
 def kill_at(moment: Moment, runs: Path, *arguments: object, env: Mapping[str, str] | None = None) -> Ended:
     """Starts the command and kills it with SIGKILL when the moment has come."""
     with started(*arguments, env=env) as process:
-        deadline = time.monotonic() + PATIENCE_S
-        while not moment(runs):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < deadline, f"the moment did not come; the run has {kinds(runs)}"
-            time.sleep(0.005)
-        orphans = descendants(process.pid)
+        wait_for(moment, runs, process)
+        orphans = below(process.pid)
         process.kill()
         assert process.wait() == -signal.SIGKILL, "the process ended before it was killed"
         return Ended(process.pid, orphans)
 
 
-def finish(*arguments: object, env: Mapping[str, str] | None = None) -> None:
-    with started(*arguments, env=env) as process:
-        _, complaints = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0, complaints
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below one, by Linux's own lists; none elsewhere."""
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, path.read_text().split()):
-            found += [child, *descendants(child)]
-    return found
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs: one that nobody waits for any more is a zombie, and dead."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def none_left(still_there: Callable[[], list[Any]], patience_s: float = 15.0) -> list[Any]:
-    """What is there even after some patience: nothing, if all is well."""
-    deadline = time.monotonic() + patience_s
-    while (left := still_there()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return left
-
-
-def the_run(runs: Path) -> Run:
-    (path,) = (path.parent for path in runs.glob("*/events.jsonl"))
-    return Run.open(path)
-
-
-def told(run: Run) -> list[tuple[object, ...]]:
-    """What was proposed and what came of it: everything that must not depend on kills."""
-    return [
-        (
-            t.name,
-            t.candidate,
-            t.code_hash,
-            t.call,
-            t.score,
-            t.outcome.status,
-            t.outcome.stopped,
-            t.outcome.best_epoch,
-            [(e.train_loss, e.inner_loss) for e in t.outcome.curve],
-        )
-        for t in run.history.trials
-    ]
-
-
-def assert_as_if_nothing_had_happened(run: Run, whole: Run) -> None:
-    assert told(run) == told(whole)
-    assert run.history.final == whole.history.final
-    assert run.history.state == "done"
-    for kind in ("prepared", "dry_run", "call", "trial", "final", "finished"):
-        keys = [event.key for event in run.folder.of_kind(kind)]
-        assert keys == [event.key for event in whole.folder.of_kind(kind)], f"{kind}: missing or doubled"
-    winner = whole.history.final
-    assert winner is not None
-    weights = f"candidates/{winner.candidate}/trials/{winner.trial}/weights.safetensors"
-    assert (run.path / weights).read_bytes() == (whole.path / weights).read_bytes()
-
-
-def test_five_kills_change_neither_proposals_nor_scores_nor_the_winner(table: Path, tmp_path: Path) -> None:
-    fit = ("fit", table, "--target", "y", "--cookbook", "--candidates", 2, "--trials", 6)
+def test_five_kills_change_neither_proposals_nor_scores_nor_the_winner(noise: Path, tmp_path: Path) -> None:
+    fit = ("fit", noise, "--target", "y", "--cookbook", "--candidates", 2, "--trials", 6)
     fit += ("--trial-time", "60s", "--threads", 1)
     finish(*fit, "--runs", tmp_path / "whole")
     whole, runs = the_run(tmp_path / "whole"), tmp_path / "killed"
@@ -261,9 +138,9 @@ class Model:
     [("none", ("--unsafe-no-sandbox",)), pytest.param("docker", (), marks=pytest.mark.docker)],
 )
 def test_a_killed_run_asks_its_model_nothing_twice_but_what_was_in_flight(
-    table: Path, tmp_path: Path, sandbox: str, more: tuple[str, ...]
+    noise: Path, tmp_path: Path, sandbox: str, more: tuple[str, ...]
 ) -> None:
-    fit = ("fit", table, "--target", "y", "--model", "scripted", "--trials", 4, "--sandbox", sandbox, *more)
+    fit = ("fit", noise, "--target", "y", "--model", "scripted", "--trials", 4, "--sandbox", sandbox, *more)
     fit += ("--trial-time", "60s", "--threads", 1)
 
     def env(server: ScriptedServer) -> dict[str, str]:
@@ -295,19 +172,4 @@ def test_a_killed_run_asks_its_model_nothing_twice_but_what_was_in_flight(
     assert run.ledger.total.requests == len(SCRIPT)
     assert not none_left(lambda: [pid for end in ended for pid in end.orphans if alive(pid)])
     if sandbox == "docker":
-        assert not none_left(lambda: containers_of([end.pid for end in ended]))
-
-
-def containers_of(pids: list[int]) -> list[str]:
-    """The owners of the engine's containers that those processes started."""
-    import docker
-
-    from codegen_hpo.sandbox.containers import LABEL, OWNER
-
-    client = docker.from_env()
-    try:
-        found = client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
-        owners = [container.labels[OWNER] for container in found]
-    finally:
-        client.close()
-    return [owner for owner in owners if int(owner.split("/")[1]) in pids]
+        assert not none_left(lambda: kept_by_engine(end.pid for end in ended))

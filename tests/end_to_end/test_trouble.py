@@ -1,193 +1,211 @@
-"""What goes wrong around a run: a full disk, a neighbour, an engine that stops. `resume` carries each on."""
+"""What goes wrong around a run: a full disk, a neighbour, a kill, and time. `resume` carries each on."""
 
-import json
 import os
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from codegen_hpo.run import Run
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.fitting import fit
+from codegen_hpo.records import Event
+from codegen_hpo.task import Task
+from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing.processes import (
+    below,
+    descriptors,
+    is_zombie,
+    kept_by_engine,
+    none_left,
+    resident_bytes,
+    working_on,
+)
+from codegen_hpo.testing.watched_runs import after, ended, started, the_run, told, wait_for
 
 pytestmark = pytest.mark.slow
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
-WALLS = ["none", "landlock", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    generator = np.random.default_rng(5)
-    x, noise = generator.normal(size=(2, 300))
-    frame = pd.DataFrame({"x": x, "colour": generator.choice(["red", "green"], 300), "y": x + noise})
-    frame.to_csv(tmp_path / "table.csv", index=False)
-    return tmp_path / "table.csv"
+MIB = 1 << 20
+FIT = ("--target", "y", "--cookbook", "--candidates", 1, "--trial-time", "60s", "--threads", 1)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of its own, with room for the beginning of a run."""
+    """A folder on a disk of its own."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=320k", "tmpfs", place], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", place], capture_output=True)
     if mounted.returncode:
         pytest.skip("mounting a small disk needs root")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def the_run(runs: Path) -> Run:
-    (path,) = (path.parent for path in runs.glob("*/events.jsonl"))
-    return Run.open(path)
+def fill(place: Path) -> Path:
+    """A file that takes all the room that is left."""
+    ballast = place / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return ballast
 
 
 def test_a_full_disk_stops_a_run_that_goes_on_when_there_is_room(
-    cli: Cli, table: Path, small_disk: Path
+    cli: Cli, noise: Path, small_disk: Path
 ) -> None:
-    fit = ("fit", table, "--target", "y", "--cookbook", "--candidates", 1, "--trials", 40, "--trial-time", 2)
-    stopped = cli(*fit, "--runs", small_disk, code=7)
-    assert "No space left" in stopped.stderr
-    assert "make room" in stopped.stderr
-    assert "resume" in stopped.stderr
-    trials = len(the_run(small_disk).history.trials)
-    assert 0 < trials < 40
+    with started("fit", noise, *FIT, "--trials", 4, "--runs", small_disk) as process:
+        wait_for(after("trial", 2), small_disk, process)
+        ballast = fill(small_disk)
+        complaints = ended(process, 7)
+    run = the_run(small_disk)
+    assert "No space left on device" in complaints
+    assert "make room on the disk" in complaints
+    assert f"resume {run.path}" in complaints
+    assert 2 <= len(run.history.trials) < 4
+    assert run.history.state == "stopped"
 
-    subprocess.run(["mount", "-o", "remount,size=60m", small_disk], check=True)
-    cli("resume", "latest", "--runs", small_disk, "--trials", trials + 2)
+    again = cli("resume", "latest", "--runs", small_disk, code=7)
+    assert "No space left on device" in again.stderr
+
+    ballast.unlink()
+    cli("resume", "latest", "--runs", small_disk)
     history = the_run(small_disk).history
     assert history.state == "done"
-    assert [trial.number for trial in history.trials] == list(range(1, trials + 3))
+    assert [trial.number for trial in history.trials] == [1, 2, 3, 4]
+    assert {trial.outcome.status for trial in history.trials} == {"ok"}
 
 
-@pytest.mark.parametrize("wall", WALLS)
-def test_two_runs_at_once_do_not_touch_each_other(table: Path, tmp_path: Path, wall: str) -> None:
-    fit = ("fit", table, "--target", "y", "--cookbook", "--candidates", 1, "--trials", 4, "--sandbox", wall)
-    command = [sys.executable, "-m", "codegen_hpo.cli", *map(str, fit), "--threads", "1", "--quiet"]
-    places = [tmp_path / "one", tmp_path / "two"]
-    runs = [
-        subprocess.Popen([*command, "--runs", place], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        for place in places
-    ]
-    for run in runs:
-        _, complaints = run.communicate(timeout=200)
-        if b"sandbox" in complaints and run.returncode == 5:
-            pytest.skip(complaints.decode())
-        assert run.returncode == 0, complaints.decode()
-    one, two = (the_run(place).history for place in places)
-    assert one.state == two.state == "done"
-    assert [t.call for t in one.trials] == [t.call for t in two.trials]
-    assert [t.score for t in one.trials] == [t.score for t in two.trials]
+def test_a_disk_that_is_full_from_the_start_is_told(cli: Cli, noise: Path, small_disk: Path) -> None:
+    fill(small_disk).write_bytes(bytes(20 * MIB - (32 << 10)))  # room for a beginning
+    complaints = cli("fit", noise, *FIT, "--runs", small_disk, code=7).stderr
+    assert "the run cannot be written" in complaints
+    assert "make room on the disk" in complaints
+    assert "resume" not in complaints, "there is nothing to go on with"
 
 
-LONG_RUN = '''
-import json, os, sys
-from pathlib import Path
-from codegen_hpo.engine.settings import Budget
-from codegen_hpo.fitting import fit
-from codegen_hpo.task import Task
-from codegen_hpo.testing import ScriptedAuthor
-from codegen_hpo.testing.sandbox_cases import CASE_LIMITS
+def test_two_runs_at_once_do_not_touch_each_other(wall: str, noise: Path, tmp_path: Path) -> None:
+    command = ("fit", noise, *FIT, "--trials", 2, "--sandbox", wall, "--runs")
+    with started(*command, tmp_path / "one") as first, started(*command, tmp_path / "two") as second:
+        ended(first, 0)
+        ended(second, 0)
+    one, two = the_run(tmp_path / "one"), the_run(tmp_path / "two")
+    assert one.history.state == two.history.state == "done"
+    assert len(one.history.trials) == 2
+    assert told(one) == told(two)
 
-table, wall, runs = sys.argv[1:]
-SOURCE = """
+
+def test_nothing_is_left_of_a_killed_run_after_five_seconds(wall: str, noise: Path, tmp_path: Path) -> None:
+    with started("fit", noise, *FIT, "--sandbox", wall, "--runs", tmp_path) as host:
+        wait_for(after("call", wait_s=0.3), tmp_path, host)
+        name = the_run(tmp_path).path.name
+        assert working_on(name), "there is a worker"
+        if wall == "docker":
+            assert kept_by_engine([host.pid])
+        host.send_signal(signal.SIGKILL)
+        host.wait()
+    assert not none_left(lambda: working_on(name), patience_s=5)
+    if wall == "docker":
+        assert not none_left(lambda: kept_by_engine([host.pid]), patience_s=5)
+
+
+QUICK = '''\
 from typing import Annotated
+
 import torch
 from torch import nn
 
 
 class Line(nn.Module):
-    def __init__(self, n_numeric, cardinalities, n_outputs):
+    def __init__(self, n_numeric: int, n_outputs: int) -> None:
         super().__init__()
         self.layer = nn.Linear(n_numeric, n_outputs)
 
-    def forward(self, x_num, x_cat):
+    def forward(self, x_num: torch.Tensor, x_cat: torch.Tensor) -> torch.Tensor:
         return self.layer(x_num)
 
 
 def make_model_and_optimizer(
-    n_numeric: int, cardinalities: list[int], n_outputs: int, *,
+    n_numeric: int,
+    n_outputs: int,
+    *,
     learning_rate: Annotated[float, 1e-6, 1e-1, "log"] = 1e-2,
     max_epochs: Annotated[int, 1, 3] = 3,
 ) -> tuple[nn.Module, torch.optim.Optimizer]:
-    \\"\\"\\"A line.
+    """A linear model.
 
     Args:
         learning_rate: Step size.
-        max_epochs: Passes.
-    \\"\\"\\"
-    model = Line(n_numeric, cardinalities, n_outputs)
+        max_epochs: Passes over the rows.
+    """
+    model = Line(n_numeric, n_outputs)
     return model, torch.optim.SGD(model.parameters(), lr=learning_rate)
-"""
-
-def below(pid):
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, path.read_text().split()):
-            found += [child, *below(child)]
-    return found
-
-def state(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "gone"
-
-def fds(pid):
-    return len(os.listdir(f"/proc/{pid}/fd")) if state(pid) not in "ZX" else 0
-
-def resident(pid):
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-class Watch:
-    def __init__(self):
-        self.seen = []
-    def receive(self, event):
-        if event.kind == "trial" and event.data["number"] in (60, 300):
-            children = below(os.getpid())
-            self.seen.append({
-                "fds": len(os.listdir("/proc/self/fd")),
-                "children": len(children),
-                "child_fds": sum(map(fds, children)),
-                "zombies": sum(state(pid) == "Z" for pid in children),
-                "host_kb": resident(os.getpid()),
-                "children_kb": sum(resident(pid) for pid in children),
-                "threads": len(os.listdir("/proc/self/task")),
-            })
-
-watch = Watch()
-fit(
-    Task.from_table(Path(table), "y"), author=ScriptedAuthor([SOURCE]), tuner="random",
-    sandbox=wall, unsafe=True, budget=Budget(trials=300), candidates=1,
-    threads=1, runs=runs, sinks=[watch], device="cpu",
-)
-print(json.dumps(watch.seen))
 '''
 
 
-@pytest.mark.parametrize("wall", WALLS)
-def test_three_hundred_trials_leave_nothing_behind(table: Path, tmp_path: Path, wall: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LONG_RUN, str(table), wall, str(tmp_path / "runs")],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+class Held(NamedTuple):
+    """What a run holds at one moment: its host is the test itself."""
+
+    descriptors: int
+    threads: int
+    processes: int  # of the worker, a trial's child among them
+    their_descriptors: int
+    zombies: int
+    containers: int
+    mib: int
+    their_mib: int
+
+    @classmethod
+    def now(cls, run: str, wall: str) -> "Held":
+        workers = sorted({*below(os.getpid()), *working_on(run)})
+        return cls(
+            descriptors=descriptors(os.getpid()),
+            threads=len(os.listdir("/proc/self/task")),
+            processes=len(workers),
+            their_descriptors=sum(map(descriptors, workers)),
+            zombies=sum(map(is_zombie, workers)),
+            containers=len(kept_by_engine([os.getpid()])) if wall == "docker" else 0,
+            mib=resident_bytes(os.getpid()) // MIB,
+            their_mib=sum(map(resident_bytes, workers)) // MIB,
+        )
+
+
+class Watch:
+    """A sink that looks at certain trials."""
+
+    def __init__(self, runs: Path, wall: str) -> None:
+        self.seen: dict[int, Held] = {}
+        self._runs, self._wall = runs, wall
+
+    def receive(self, event: Event) -> None:
+        if event.kind == "trial" and event.data["number"] in (60, 300):
+            self.seen[event.data["number"]] = Held.now(the_run(self._runs).path.name, self._wall)
+
+
+def test_three_hundred_trials_leave_nothing_behind(wall: str, noise: Path, tmp_path: Path) -> None:
+    watch = Watch(tmp_path, wall)
+    run = fit(
+        Task.from_table(noise, "y"),
+        author=ScriptedAuthor([QUICK]),
+        tuner="random",
+        sandbox=wall,
+        budget=Budget(trials=300),
+        threads=1,
+        device="cpu",
+        runs=tmp_path,
+        sinks=[watch],
     )
-    if "SandboxError" in done.stderr and "not" in done.stderr and wall not in ("none", "docker"):
-        pytest.skip(done.stderr.splitlines()[-1])
-    assert done.returncode == 0, done.stderr
-    early, late = json.loads(done.stdout.splitlines()[-1])
-    for what in ("fds", "children", "child_fds", "threads"):
-        assert late[what] <= early[what] + 1, f"{what}: {early[what]} at trial 60, {late[what]} at trial 300"
-    assert late["zombies"] <= 1
-    assert late["host_kb"] < early["host_kb"] + 40_000, (early, late)  # the records of 240 trials
-    assert late["children_kb"] < early["children_kb"] + 8_000, (early, late)
-    assert len(the_run(tmp_path / "runs").history.trials) == 300
+    assert [trial.outcome.status for trial in run.history.trials] == ["ok"] * 300
+    early, late = watch.seen[60], watch.seen[300]
+    for what in ("descriptors", "threads", "processes", "their_descriptors", "zombies", "containers"):
+        was, now = getattr(early, what), getattr(late, what)
+        assert now <= was + 1, f"{what}: {was} at trial 60, {now} at trial 300"  # a child that just ends
+    assert late.mib < early.mib + 40, "240 trials' records and no more"
+    assert late.their_mib < early.their_mib + 8
+    assert not none_left(lambda: working_on(run.path.name), patience_s=5)
+    if wall == "docker":
+        assert early.containers == late.containers == 1
+        assert not none_left(lambda: kept_by_engine([os.getpid()]), patience_s=5)

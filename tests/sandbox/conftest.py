@@ -1,6 +1,5 @@
 """Opened sandboxes, one of each back end for all tests of this folder."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,32 +8,10 @@ import pytest
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.sandbox.base import Sandbox, Worker
 from codegen_hpo.sandbox.choose import choose_sandbox
-from codegen_hpo.sandbox.image import BASE_VARIABLE, ensure_image, image_name
 from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS
 
 BACK_ENDS = ["none", "landlock", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
-
-
-@pytest.fixture(scope="session")
-def docker_image() -> str:
-    """The sandbox image. Skips without an engine, and rather than fetch gigabytes from a registry."""
-    import docker
-    from docker.errors import DockerException, ImageNotFound
-
-    try:
-        client = docker.from_env()
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no Docker engine: {error}")
-    try:
-        if BASE_VARIABLE in os.environ:
-            return ensure_image(client)
-        return str(client.images.get(image_name(client)).tags[0])
-    except ImageNotFound:
-        pytest.skip(f"the sandbox image is not built, and {BASE_VARIABLE} names no local base for it")
-    finally:
-        client.close()
 
 
 @pytest.fixture(scope="session")

@@ -235,7 +235,7 @@ def test_an_engine_that_goes_away_is_told_and_used_again(
         with pytest.raises(SandboxError, match="the Docker engine does not answer") as caught:
             worker.run(sleeping)
         assert "resume" in caught.value.hint
-        assert time.monotonic() - began < 40  # long before the job's own time-out
+        assert time.monotonic() - began < 50  # before the job's own time-out
         worker.close()
         with pytest.raises(SandboxError, match="the Docker engine does not answer"):
             sandbox.open(bundle)
