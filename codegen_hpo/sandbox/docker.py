@@ -120,7 +120,7 @@ class DockerSandbox:
         connection: Connection | None = None
         try:
             container = self._client.containers.create(self._image, **options)
-            connection = attach(container, self._limits.result_bytes + (1 << 20))
+            connection = attach(container, self._limits.sent_bytes + (1 << 20))
             container.start()
         except ImageNotFound:
             raise

@@ -66,6 +66,7 @@ class WarmWorker:
     def __init__(self, connect: Callable[[], Connection], bundle: Path, limits: Limits, wall: Wall) -> None:
         self._connect, self._limits, self._wall = connect, limits, wall
         self._bundle = read_bundle_facts(bundle)
+        self._output_bytes = 4 * self._bundle.shape.rows * self._bundle.shape.n_outputs  # float32
         self._connection: Connection | None = None
         self._closed = False
         self.hello = self._start()
@@ -110,11 +111,13 @@ class WarmWorker:
         if connection is None:  # closed by another thread
             raise GoneError
         wall = self._wall
-        connection.send(encode_job(job, self._limits, limit_memory=wall.limit_memory))
+        connection.send(
+            encode_job(job, self._limits, limit_memory=wall.limit_memory, output_bytes=self._output_bytes)
+        )
         deadline = time.monotonic() + job.timeout_s + self._limits.grace_s
         frames: list[Frame] = []
         for _ in range(_FRAMES_A_JOB):
-            frame = read_frame(connection.inbox, deadline, self._limits.result_bytes)
+            frame = read_frame(connection.inbox, deadline, self._limits.sent_bytes)
             if frame.kind == VERDICT:
                 return Received(read_json(frame.payload, VerdictData), frames)
             frames.append(frame)

@@ -52,7 +52,7 @@ def limits_of(job: dict[str, Any], readable: Sequence[str] | None) -> Limits:
     """What the job's child may use."""
     gpu = str(job["device"]).startswith("cuda")
     guard = Guard(job["timeout_s"], job["memory_bytes"], job["processes"], gpu, readable)
-    return Limits(job["result_bytes"], guard)
+    return Limits(job["result_bytes"], guard, job["output_bytes"])
 
 
 def _wait(bundle: Bundle, readable: Sequence[str] | None, fd: int) -> tuple[Guard, Callable[[int], None]]:

@@ -19,8 +19,8 @@ from printed import Printed
 
 _CHUNK = 1 << 16
 _LAST_READS_S = 1.0  # what is in the pipes of a dead child is read for this long
-_COUNT_S = 0.05  # between two counts of a child's threads
-_TICK_MS = 100 if hasattr(os, "pidfd_open") else 20  # without pidfd the death of a child must be asked for
+# between two counts of a child's threads; without pidfd its death must be asked for, too
+_TICK_MS = 50 if hasattr(os, "pidfd_open") else 20
 
 
 class Limits(NamedTuple):
@@ -28,6 +28,7 @@ class Limits(NamedTuple):
 
     result_bytes: int  # all that it may send
     guard: Guard
+    output_bytes: int | None = None  # its predictions among that; None: as many as the rest
 
 
 class Verdict(NamedTuple):
@@ -167,7 +168,7 @@ class _Watch:
 
     def __init__(self, child: Child, control: int, limits: Limits) -> None:
         pid, printed, result = child
-        self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes)
+        self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes, limits.output_bytes)
         self._pid, self._fate, self._threads = pid, "", limits.guard.threads
         self._status: int | None = None
         self._peak = 0
@@ -185,12 +186,12 @@ class _Watch:
 
     def until(self, deadline: float) -> None:
         """Reads until the child is dead; ends it at the deadline or when it floods."""
-        counted = 0.0
+        counted = 0.0  # when its threads were
         while self._status is None:
             left_ms = (deadline - time.monotonic()) * 1000
             if left_ms <= 0:
                 self._stop("timeout")
-            elif time.monotonic() > counted + _COUNT_S:
+            elif time.monotonic() > counted + _TICK_MS / 1000:
                 counted = time.monotonic()
                 if thread_count(self._pid) > self._threads:
                     self._stop("threads")
@@ -240,7 +241,8 @@ class _Watch:
     def _stop(self, fate: str) -> None:
         if not self._fate:
             self._fate = fate
-            os.kill(self._pid, signal.SIGKILL)
+            if self._status is None:  # else its number may be another process's by now
+                os.kill(self._pid, signal.SIGKILL)
 
     def _reap(self, options: int) -> None:
         pid, status, usage = os.wait4(self._pid, options)

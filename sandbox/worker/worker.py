@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,6 +44,7 @@ def main(folder: Path, readable: Sequence[str] | None) -> None:
         for name in _IMPORTED_LATE:
             with suppress(ImportError):
                 import_module(name)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a host in the background passes on that it ignores it
         torch.set_num_threads(1)  # thread pools do not survive a fork
         harden_server()
         seen = fingerprint(folder)

@@ -49,8 +49,8 @@ class Served:
         job = {
             "kind": "train", "source": source, "arguments": {}, "points": [], "seed": 0, "device": "cpu",
             "threads": 1, "train_s": 60.0, "timeout_s": 60.0, "stop_after_epoch": None,
-            "result_bytes": 1 << 28, "processes": 32, "memory_bytes": 1 << 30, "keep_weights": True,
-            "batch_rows": None,
+            "result_bytes": 1 << 28, "output_bytes": None, "processes": 32, "memory_bytes": 1 << 30,
+            "keep_weights": True, "batch_rows": None,
         }  # fmt: skip
         frames.write(self.stdin.fileno(), frames.JOB, json.dumps(job).encode())
         frames.write(self.stdin.fileno(), frames.LOADED, b"")
