@@ -147,7 +147,9 @@ class DockerSandbox:
         if without_cuda:
             # nobody misses a GPU where there is none
             self._gpu.give_up(
-                f"the torch of the image {self._image} is built without CUDA", quietly=not hinted
+                f"the torch of the image {self._image} is built without CUDA",
+                hint="build one with it: unset CODEGEN_HPO_BASE_IMAGE, then codegen-hpo sandbox build --cuda",
+                quietly=not hinted,
             )
 
 

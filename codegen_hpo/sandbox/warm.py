@@ -171,11 +171,11 @@ class WarmWorker:
             )
         if wall.device == "cuda" and not data.cuda:
             raise SandboxError(
-                f"{wall.name}: no GPU is seen by torch {data.torch} in the worker",
+                f"in the sandbox {wall.name} torch {data.torch} sees no such GPU",
                 hint="see that nvidia-smi works and torch has CUDA; --device auto takes the CPU instead",
             )
         if wall.device == "auto" and not data.cuda and _DRIVER.exists():
-            notices += (f"{wall.name}: no GPU is seen by torch {data.torch} in the worker",)
+            notices += (f"in the sandbox {wall.name} torch {data.torch} sees no such GPU",)
         return Hello(
             python=data.python,
             torch=data.torch,
