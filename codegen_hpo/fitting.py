@@ -56,7 +56,7 @@ def fit(
     Args:
         author: writes in place of the language model or the cookbook.
         tuner: "llm", "tpe", "random", or what makes a tuner for a candidate.
-        sandbox: "auto", "docker", "none", or a sandbox of your own.
+        sandbox: "auto", "docker", "bubblewrap", "landlock", "none", or a sandbox of your own.
         unsafe: let "none" run code that a model wrote.
         candidates: how many different functions to write; 1 by default, 2 with the cookbook.
         reply_s: seconds for one reply of the model, all attempts included.

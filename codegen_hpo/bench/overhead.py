@@ -105,7 +105,7 @@ def _cold(sandbox: Sandbox, bundle: Path) -> float:
 def _bare(bundle: Path) -> Iterator[Callable[[], float]]:
     """What runs the trial once in a process of its own; the seconds are taken in there."""
     command = [sys.executable, "-s", "-P", "-c", _BARE, str(resource("sandbox") / "worker"), str(bundle)]
-    frames = encode_job(JOB, Limits(), limit_memory=False)
+    frames = encode_job(JOB, Limits(), limit_memory=False, output_bytes=400)
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=worker_environment()
     ) as process:

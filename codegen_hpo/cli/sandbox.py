@@ -58,24 +58,25 @@ def _check(sandbox: "Sandbox") -> bool:
 
 
 @command.command("build")
-@click.option("--cpu", "variant", flag_value="cpu", help="PyTorch without CUDA: about 1 GB.")
-@click.option("--cuda", "variant", flag_value="cuda", help="PyTorch with CUDA: several GB.")
+@click.option("--cpu", is_flag=True, help="PyTorch without CUDA: about 1 GB.")
+@click.option("--cuda", is_flag=True, help="PyTorch with CUDA: several GB.")
 @click.option("--base", help="An image with python3 to build on. [env: CODEGEN_HPO_BASE_IMAGE]")
 @click.option("--remove-old", is_flag=True, help="Remove the images of earlier versions, without asking.")
-def build(variant: str | None, base: str | None, remove_old: bool) -> None:
+def build(cpu: bool, cuda: bool, base: str | None, remove_old: bool) -> None:
     """Build the docker sandbox's image, unless it is there already, and print its name.
 
     Without --cpu, --cuda or --base the engine decides: CUDA if it speaks of an NVIDIA GPU.
     """
-    if variant and base:
-        raise click.UsageError("--base is an image of its own kind: give it without --cpu and --cuda")
+    if cpu + cuda + bool(base) > 1:
+        raise click.UsageError("--cpu, --cuda and --base are three kinds of image: give one of them")
     from codegen_hpo.sandbox.engine import connect
     from codegen_hpo.sandbox.image import REPOSITORY, current_names, find_or_build
     from codegen_hpo.sandbox.old_images import find_old_images
 
     client = connect()
-    chosen = {"cpu": "cpu", "cuda": "cuda"}.get(variant or "")
-    image = find_or_build(client, base=base, variant=chosen, repository=REPOSITORY)  # type: ignore[arg-type]
+    image = find_or_build(
+        client, base=base, variant="cpu" if cpu else "cuda" if cuda else None, repository=REPOSITORY
+    )
     click.echo(image.name)
     click.echo(f"{'built in' if image.built else 'was there,'} {image.seconds:.1f} s", err=True)
     current = {image.name, *current_names(client, base, REPOSITORY)}
@@ -87,10 +88,11 @@ def build(variant: str | None, base: str | None, remove_old: bool) -> None:
 def _agreed(old: "list[OldImage]") -> bool:
     size = sum(image.own_bytes for image in old)
     told = f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+    verb = "is" if len(old) == 1 else "are"
     what = f"{len(old)} older sandbox image{'s' * (len(old) > 1)} ({told})"
     if sys.stdin.isatty() and sys.stderr.isatty():
         return click.confirm(f"Remove {what}?", err=True)
-    click.echo(f"there are {what}; remove them with:  codegen-hpo sandbox build --remove-old", err=True)
+    click.echo(f"there {verb} {what}; remove them with:  codegen-hpo sandbox build --remove-old", err=True)
     return False
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_hpo.engine.independence import complaint, mix_rows
+from codegen_hpo.engine.independence import charge, mix_rows
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import npy
 from codegen_hpo.errors import CodegenHpoError, NoModelError, SandboxError, reading
-from codegen_hpo.records import Job, Trial, ranked
+from codegen_hpo.records import Job, Status, Trial, ranked
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
@@ -24,7 +24,8 @@ from codegen_hpo.store.history import source_of
 from codegen_hpo.table.target import TargetCodec
 from codegen_hpo.task import Metric
 
-_ROW_S = 0.001  # what a model may take for a row beyond the job's own time: it may be one that wants a GPU
+# What the winner may take to predict: to start, times its training, and for each row, on a GPU's model more.
+_START_S, _TIMES, _ROW_S = 60.0, 2.0, 0.0005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,18 @@ class TestOpening:
         A trial whose model cannot predict in a fresh process, or predicts something else there, is
         disqualified, and the next best one is taken. Raises NoModelError if none is left.
         """
+        stuck: dict[str, str] = {}  # by the hash of a function that did not end: the first such trial
         for winner in ranked(trials):
             if self.journal.recall("disqualified", winner.name):
                 continue
             try:
+                if other := stuck.get(winner.code_hash):
+                    raise DependentError(f"its function is that of {other}, which did not end")
                 self.journal.once("final", winner.name, partial(self._open, winner, reason))
             except (CannotPredictError, DependentError) as error:
                 self.journal.note("disqualified", winner.name, {"reason": str(error)})
+                if isinstance(error, CannotPredictError) and error.status == "timeout":
+                    stuck[winner.code_hash] = winner.name
             else:
                 return
         raise NoModelError(
@@ -84,17 +90,21 @@ class TestOpening:
         with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
             features = Path(place) / "rows"
             mixed = mix_rows(features, folder.path / "test", folder.path / "bundle", self.held_out)
-            timeout_s = job.timeout_s + _ROW_S * len(mixed.places)
+            # whoever trained so long needs no longer to predict a few times as many rows
+            timeout_s = _START_S + _TIMES * winner.outcome.seconds + _ROW_S * len(mixed.places)
             job = replace(job, batch_rows=mixed.batch_rows, timeout_s=timeout_s)
             outputs = predict_outputs(self.sandbox, features, job)
-        reason = complaint(known[mixed.compared], mixed.validation(outputs), winner.outcome.device)
-        if reason:
+        if reason := charge(mixed, known, outputs, winner.outcome.device):
             raise DependentError(reason)
         return mixed.test(outputs)
 
 
 class CannotPredictError(SandboxError):
-    """A trained model that fails when it is loaded in a fresh process."""
+    """A trained model that fails when it is loaded in a fresh process; `status` is that of the outcome."""
+
+    def __init__(self, message: str, *, status: Status, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class DependentError(CodegenHpoError):
@@ -126,6 +136,7 @@ def predict_outputs(sandbox: Sandbox, features: Path, job: Job) -> NDArray[np.fl
     if outcome.status != "ok" or outcome.outputs is None:
         raise CannotPredictError(
             f"the model cannot predict: {outcome.status} in {outcome.stage or 'the worker'}: {outcome.error}",
+            status=outcome.status,
             hint="weights and code are kept in the run; codegen-hpo rerun tells whether it still trains",
         )
     return outcome.outputs

@@ -3,7 +3,8 @@
 A model can look better than it is by what a single prediction does not show: statistics of the rows beside
 it, a state that training left in memory, the count of its calls. So before a winner is scored on the test
 rows, its weights are loaded in a fresh process, which is given test and validation rows in one secret order,
-in batches of another size. Of the validation rows it must say what it said in training.
+in batches of another size. Of the validation rows it must say what it said in training. Test rows, which no
+training has seen, stand there twice, and it must say the same of them both times.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from codegen_hpo.bundle import write_features
 from codegen_hpo.errors import reading
 from codegen_hpo.scoring.holdout import HeldOut
 
-MAX_COMPARED = 50_000  # validation rows; a dependence that matters shows in far fewer
+MAX_COMPARED = 50_000  # validation rows, and test rows; a dependence that matters shows in far fewer
 # Small enough that a batch's statistics are far from those of the worker's own 2048 and 16,384 rows: a mean
 # over 97 rows is off by 10 % of a standard deviation. Primes, so that no common size is a multiple.
 _BATCH_ROWS = (97, 1021)
@@ -30,15 +31,16 @@ _MANY_ROWS = 200_000  # from here on the larger: small batches cost time, and so
 _TOLERANCE = {"cpu": 0.01, "cuda": 0.03}
 # A model that decides (an expert for each row, a bin) may decide otherwise for a row at the edge.
 _STRAY_ROWS = 0.01
-_MAPPED_BYTES = 1 << 20
 _FLOOR = 1e-4  # of outputs that are all but constant; a unit is the target's standard deviation, or a logit
+_MAPPED_BYTES = 1 << 20  # files from here on are mapped
 
 
 class Mixed(NamedTuple):
     """A folder of test and validation rows in one order, and how to undo it."""
 
-    places: NDArray[np.int64]  # (test rows + compared,) where each stands in the folder, test rows first
+    places: NDArray[np.int64]  # where each row stands: the test rows, compared ones, repeated ones
     compared: NDArray[np.int64]  # numbers of validation rows
+    repeated: NDArray[np.int64]  # numbers of test rows that stand there once more
     test_rows: int
     batch_rows: int
 
@@ -48,7 +50,11 @@ class Mixed(NamedTuple):
 
     def validation(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(compared, n_outputs)"""
-        return outputs[self.places[self.test_rows :]]
+        return outputs[self.places[self.test_rows :][: len(self.compared)]]
+
+    def again(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(repeated, n_outputs), of the second time."""
+        return outputs[self.places[self.test_rows + len(self.compared) :]]
 
 
 def mix_rows(folder: Path, test: Path, validation: Path, held_out: HeldOut) -> Mixed:
@@ -60,21 +66,35 @@ def mix_rows(folder: Path, test: Path, validation: Path, held_out: HeldOut) -> M
     generator = np.random.default_rng(int(secret.hexdigest(), 16))
     n_test, n_validation = len(held_out.test_y), len(held_out.validation_y)
     compared = generator.permutation(n_validation)[:MAX_COMPARED]
-    places = generator.permutation(n_test + len(compared))
+    repeated = generator.permutation(n_test)[:MAX_COMPARED]
+    places = generator.permutation(n_test + len(compared) + len(repeated))
+    mixed = Mixed(places, compared, repeated, n_test, _batch_rows(len(places)))
     x_num, x_cat = (
-        _mixed(_mapped(test / name), _mapped(validation / name), places, compared)
+        _mixed(_mapped(test / name), _mapped(validation / name), mixed)
         for name in ("eval_num.npy", "eval_cat.npy")
     )
     write_features(folder, validation, x_num, x_cat)
-    return Mixed(places, compared, n_test, _batch_rows(len(places)))
+    return mixed
+
+
+def charge(mixed: Mixed, recorded: NDArray[np.float32], outputs: NDArray[np.float32], device: str) -> str:
+    """What speaks against a model; empty if nothing does.
+
+    Args:
+        recorded: (validation rows, n_outputs) as they came from the training.
+        outputs: (rows, n_outputs) of the mixed folder.
+        device: of the training.
+    """
+    of_training = complaint(recorded[mixed.compared], mixed.validation(outputs), device)
+    return of_training or complaint(mixed.test(outputs)[mixed.repeated], mixed.again(outputs), device)
 
 
 def complaint(recorded: NDArray[np.float32], again: NDArray[np.float32], device: str) -> str:
-    """What speaks against the model; empty if nothing does.
+    """How the predictions for some rows differ from one time to another; empty if they do not.
 
     Args:
-        recorded: (rows, n_outputs) from the training's own process.
-        again: the same rows' from the fresh one.
+        recorded: (rows, n_outputs) from the training's own process, or of the first time.
+        again: the same rows' from the fresh one, or of the second time.
         device: of the training.
     """
     difference = np.abs(again.astype(np.float64) - recorded).max(axis=1)
@@ -112,11 +132,9 @@ def _mapped(path: Path) -> NDArray[Any]:
         return array
 
 
-def _mixed(
-    test: NDArray[Any], validation: NDArray[Any], places: NDArray[np.int64], compared: NDArray[np.int64]
-) -> NDArray[Any]:
-    """(test rows + compared, columns): the one copy that is made."""
-    mixed = np.empty((len(places), test.shape[1]), test.dtype)
-    mixed[places[: len(test)]] = test
-    mixed[places[len(test) :]] = validation[compared]
-    return mixed
+def _mixed(test: NDArray[Any], validation: NDArray[Any], order: Mixed) -> NDArray[Any]:
+    """(rows, columns): the one copy that is made."""
+    rows = np.empty((len(order.places), test.shape[1]), test.dtype)
+    rows[order.places[: len(test)]] = test
+    rows[order.places[len(test) :]] = np.concatenate([validation[order.compared], test[order.repeated]])
+    return rows

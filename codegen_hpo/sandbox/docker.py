@@ -125,7 +125,7 @@ class DockerSandbox:
         connection: Connection | None = None
         try:
             container = self._client.containers.create(self._image, **options)
-            connection = attach(container, self._limits.result_bytes + (1 << 20))
+            connection = attach(container, self._limits.sent_bytes + (1 << 20))
             container.start()
         except ImageNotFound:
             raise
@@ -155,7 +155,9 @@ class DockerSandbox:
         if without_cuda:
             # nobody misses a GPU where there is none
             self._gpu.give_up(
-                f"the torch of the image {self._image} is built without CUDA", quietly=not hinted
+                f"the torch of the image {self._image} is built without CUDA",
+                hint="build one with it: unset CODEGEN_HPO_BASE_IMAGE, then codegen-hpo sandbox build --cuda",
+                quietly=not hinted,
             )
 
 

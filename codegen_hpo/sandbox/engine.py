@@ -35,9 +35,8 @@ def connect() -> docker.DockerClient:
         client = docker.from_env(timeout=_TIMEOUT_S)
         client.ping()
     except (DockerException, requests.RequestException) as error:
-        remote = os.environ.get("DOCKER_HOST", "").startswith("ssh://")
         raise SandboxError(
-            f"the Docker engine does not answer: {told(error)}", hint=_FORWARD if remote else _INSTALL
+            f"the Docker engine{_named()} does not answer: {told(error)}", hint=_remedy(error)
         ) from error
     return client
 
@@ -75,6 +74,22 @@ def require_limits(client: docker.DockerClient) -> None:
             hint="switch its control groups on (a rootless engine needs cgroup v2 with delegation: "
             "https://rootlesscontaine.rs/getting-started/common/cgroup2), or choose another --sandbox",
         )
+
+
+def _named() -> str:
+    host = os.environ.get("DOCKER_HOST")
+    return f" of DOCKER_HOST={host}" if host else ""
+
+
+def _remedy(error: Exception) -> str:
+    host = os.environ.get("DOCKER_HOST", "")
+    if host.startswith("ssh://"):
+        return _FORWARD
+    if "Permission denied" in str(error):
+        return "let this user use it: add it to the group docker, and log in again"
+    if host:
+        return "start that engine, or mend or unset DOCKER_HOST"
+    return _INSTALL
 
 
 _LIMITS = {"the memory": "MemoryLimit", "the processes": "PidsLimit"}

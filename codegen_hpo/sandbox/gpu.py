@@ -70,10 +70,10 @@ class GpuAccess:
         if self._settled and not hello.cuda:
             self.give_up("the container sees no CUDA device, although the engine gave it one")
 
-    def give_up(self, reason: str, *, quietly: bool = False) -> None:
+    def give_up(self, reason: str, *, hint: str = _HINT, quietly: bool = False) -> None:
         """From now on workers use the CPU, for this reason. Raises SandboxError where only a GPU will do."""
         if self._device.kind == "cuda":
-            raise SandboxError(reason, hint=_HINT)
+            raise SandboxError(reason, hint=hint)
         self._settled = {}
         self.notice = "" if quietly else f"trials run on the CPU: {reason}"
 

@@ -18,7 +18,7 @@ _CREATE_RULESET = 444  # the same number on all architectures
 _ASK_VERSION = 1
 # of the processor torch reads what it can do; it complains in the trial's output where it cannot
 _FILES = ("/dev/null", "/dev/urandom", "/proc/cpuinfo", "/sys/devices/system/cpu")
-_NO_GPU = "landlock: no GPU behind this wall"  # CUDA ended with error 304 under Landlock, the cause unknown
+_NO_GPU = "landlock cannot give trials a GPU"  # CUDA ended with error 304 under Landlock, the cause unknown
 
 
 class LandlockSandbox:

@@ -15,3 +15,8 @@ class Limits:
     result_bytes: int = 1 * GIB  # all that one job may send back, its weights above all
     start_s: float = 120.0  # until a worker says hello
     grace_s: float = 15.0  # beyond a job's own time-out, before the worker itself is taken for dead
+
+    @property
+    def sent_bytes(self) -> int:
+        """All that one job may really send back: the worker collects it in the same memory."""
+        return min(self.result_bytes, self.memory_bytes // 4)

@@ -69,7 +69,7 @@ def read_outcome(job: Job, received: Received, shape: Shape) -> Outcome:
         _refuse_repeated(received.frames)
         facts["curve"] = _curve(received.one(CURVE))
         facts["checks"] = _checks(job, received)
-        if (fate := _fate(verdict, facts["stdout"])) is not None:
+        if (fate := _fate(verdict, stage, facts["stdout"])) is not None:
             status, error = fate
             checks = facts.pop("checks") + _unfinished(job, status, error, point)
             return Outcome(status=status, error=error, checks=checks, **facts)
@@ -108,13 +108,13 @@ def _reported(job: Job, received: Received, shape: Shape, facts: dict[str, Any])
     weights = received.one(WEIGHTS)
     if job.kind == "train" and job.keep_weights and weights is None:
         raise BadFrameError("the weights are missing")
-    return Outcome(status="ok", outputs=outputs, weights=weights, **facts)
+    return Outcome(status="ok", outputs=outputs, weights=weights if job.keep_weights else None, **facts)
 
 
-def _fate(verdict: VerdictData, stdout: str) -> tuple[Status, str] | None:
+def _fate(verdict: VerdictData, stage: Stage, stdout: str) -> tuple[Status, str] | None:
     """The status of a child that was ended; None for one that ended by itself."""
     if verdict.fate == "timeout":
-        return "timeout", f"stopped after {verdict.seconds:.1f} s, in the stage {verdict.stage or 'load'}"
+        return "timeout", f"stopped after {verdict.seconds:.1f} s, in the stage {stage}"
     if verdict.fate == "oom":
         return "oom", "the memory limit was reached"
     if verdict.fate == "flood":

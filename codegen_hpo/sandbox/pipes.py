@@ -67,7 +67,7 @@ def _connect(
     assert process.stderr is not None
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     os.set_blocking(stdin.fileno(), False)
-    inbox = Inbox(limits.result_bytes + (1 << 20))
+    inbox = Inbox(limits.sent_bytes + (1 << 20))
     complaints: deque[bytes] = deque(maxlen=_COMPLAINTS)
     readers = [
         threading.Thread(target=inbox.drain, args=(stdout.read,), daemon=True),

@@ -93,8 +93,13 @@ class CurvePoint(NamedTuple):
     seconds: float
 
 
-def encode_job(job: Job, limits: Limits, *, limit_memory: bool) -> bytes:
-    """The two frames of a job. `limit_memory` asks the child to limit itself where no container does."""
+def encode_job(job: Job, limits: Limits, *, limit_memory: bool, output_bytes: int) -> bytes:
+    """The two frames of a job.
+
+    Args:
+        limit_memory: the child is to limit itself, where no container does.
+        output_bytes: of the predictions that it owes.
+    """
     fields = {
         "kind": job.kind,
         "source": job.source,
@@ -106,7 +111,8 @@ def encode_job(job: Job, limits: Limits, *, limit_memory: bool) -> bytes:
         "train_s": job.train_s,
         "timeout_s": job.timeout_s,
         "stop_after_epoch": job.stop_after_epoch,
-        "result_bytes": limits.result_bytes,
+        "result_bytes": limits.sent_bytes,
+        "output_bytes": output_bytes,
         "processes": limits.processes,
         "memory_bytes": limits.memory_bytes if limit_memory else None,
         "keep_weights": job.keep_weights,

@@ -70,6 +70,7 @@ class WarmWorker:
     def __init__(self, connect: Callable[[], Connection], bundle: Path, limits: Limits, wall: Wall) -> None:
         self._connect, self._limits, self._wall = connect, limits, wall
         self._bundle = read_bundle_facts(bundle)
+        self._output_bytes = 4 * self._bundle.shape.rows * self._bundle.shape.n_outputs  # float32
         self._connection: Connection | None = None
         self._closed = False
         self.hello = self._start()
@@ -114,11 +115,13 @@ class WarmWorker:
         if connection is None:  # closed by another thread
             raise GoneError
         wall = self._wall
-        connection.send(encode_job(job, self._limits, limit_memory=wall.limit_memory))
+        connection.send(
+            encode_job(job, self._limits, limit_memory=wall.limit_memory, output_bytes=self._output_bytes)
+        )
         deadline = time.monotonic() + job.timeout_s + self._limits.grace_s
         frames: list[Frame] = []
         for _ in range(_FRAMES_A_JOB):
-            frame = read_frame(connection.inbox, deadline, self._limits.result_bytes)
+            frame = read_frame(connection.inbox, deadline, self._limits.sent_bytes)
             if frame.kind == VERDICT:
                 return Received(read_json(frame.payload, VerdictData), frames)
             frames.append(frame)
@@ -180,11 +183,11 @@ class WarmWorker:
             )
         if wall.device == "cuda" and not data.cuda:
             raise SandboxError(
-                f"{wall.name}: no GPU is seen by torch {data.torch} in the worker",
+                f"in the sandbox {wall.name} torch {data.torch} sees no such GPU",
                 hint="see that nvidia-smi works and torch has CUDA; --device auto takes the CPU instead",
             )
         if wall.device == "auto" and not data.cuda and _DRIVER.exists():
-            notices += (f"{wall.name}: no GPU is seen by torch {data.torch} in the worker",)
+            notices += (f"in the sandbox {wall.name} torch {data.torch} sees no such GPU",)
         return Hello(
             python=data.python,
             torch=data.torch,

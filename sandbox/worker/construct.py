@@ -15,7 +15,6 @@ from failure import SOURCE_NAME, ContractError
 from torch import nn
 
 FUNCTION = "make_model_and_optimizer"
-FACTS = ("n_numeric", "cardinalities", "n_outputs", "numeric_quantiles")
 _MODULE = "candidate"
 
 

@@ -29,6 +29,13 @@ class Failure(NamedTuple):
 
 def describe(error: BaseException) -> Failure:
     """The failure that an exception stands for: frames of the candidate only, then its message."""
+    try:
+        return _described(error)
+    except BaseException:  # any attribute of it may be the candidate's own code
+        return Failure("error", "exception", "an exception that cannot be described", None)
+
+
+def _described(error: BaseException) -> Failure:
     line = _line(error)
     if isinstance(error, ContractError):
         return Failure("contract", error.rule, _text(error), line)

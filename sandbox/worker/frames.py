@@ -59,7 +59,8 @@ MAX_FRAMES, MAX_STAGES = 1000, 5000  # of one child; a dry-run sends one and a f
 class Splitter:
     """Cuts a child's byte stream into frames; refuses what is too long before it is collected."""
 
-    def __init__(self, cap_bytes: int) -> None:
+    def __init__(self, cap_bytes: int, output_bytes: int | None = None) -> None:
+        self._caps = CAPS if output_bytes is None else CAPS | {OUTPUTS: output_bytes}
         self.frames: list[Frame] = []  # all but stages
         self.stage = ""  # the last one
         self._stages = 0
@@ -73,7 +74,7 @@ class Splitter:
         while len(self._buffer) >= HEADER.size:
             kind, length = HEADER.unpack_from(self._buffer)
             known = kind in CAPS or kind in (OUTPUTS, WEIGHTS)
-            if not known or length > CAPS.get(kind, self._left + len(self._buffer)):
+            if not known or length > self._caps.get(kind, self._left + len(self._buffer)):
                 return False
             end = HEADER.size + length
             if len(self._buffer) < end:

@@ -60,23 +60,35 @@ def thread_count(pid: int) -> int:
         return 0
 
 
-def kill_descendants() -> None:
-    """Ends every process below this one. Orphans become its children: it is PID 1 or a subreaper."""
-    while _reap():
+def kill_descendants(keep: int | None = None) -> None:
+    """Ends every process below this one but the child `keep`, which has no children.
+
+    Orphans become this one's children: it is PID 1 or a subreaper.
+    """
+    while _reap(keep):
         for pid in _descendants(os.getpid()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            if pid != keep:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         time.sleep(0.001)  # for them to die
 
 
-def _reap() -> bool:
-    """Collects the dead; whether a child still lives. Without one there is no descendant either."""
+def _reap(keep: int | None) -> bool:
+    """Collects the dead; whether another child than `keep` lives. Without one no descendant does either."""
+    living = False
+    for pid in _children():
+        if pid != keep:
+            with suppress(ChildProcessError):
+                living |= os.waitpid(pid, os.WNOHANG)[0] == 0
+    return living
+
+
+def _children() -> list[int]:
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return list(map(int, file.read().split()))
+    except OSError:  # not every kernel has the list
+        return [pid for pid, parent in _parents(dead="X").items() if parent == os.getpid()]
 
 
 def _descendants(root: int) -> list[int]:
@@ -90,8 +102,8 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _parents() -> dict[int, int]:
-    """Parent of each process that is not a zombie; empty where there is no /proc."""
+def _parents(dead: str = "ZX") -> dict[int, int]:
+    """Parent of each process in no state of `dead`; empty where there is no /proc."""
     parents = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
         if not name.isdigit():
@@ -101,6 +113,6 @@ def _parents() -> dict[int, int]:
                 state, parent = file.read().rsplit(")", 1)[1].split()[:2]
         except (OSError, ValueError):
             continue
-        if state not in "ZX":
+        if state not in dead:
             parents[int(name)] = int(parent)
     return parents

@@ -106,6 +106,10 @@ def _rules(pid: int, gpu: bool) -> dict[str, list[Instruction]]:
         "rt_tgsigqueueinfo": _checked(_one_of(0, [pid])),
         "prlimit64": _checked(_one_of(0, me)),
         "setpriority": _checked(_one_of(0, [0]), _one_of(1, me)),
+        # of another process they tell that it is there
+        "getpgid": _checked(_one_of(0, me)),
+        "getsid": _checked(_one_of(0, me)),
+        "getpriority": _checked(_one_of(0, [0]), _one_of(1, me)),
         "sched_setaffinity": _checked(_one_of(0, me)),
         "sched_setscheduler": _checked(_one_of(0, me)),
         "sched_setparam": _checked(_one_of(0, me)),

@@ -19,8 +19,8 @@ from printed import Printed
 
 _CHUNK = 1 << 16
 _LAST_READS_S = 1.0  # what is in the pipes of a dead child is read for this long
-_COUNT_S = 0.05  # between two counts of a child's threads
-_TICK_MS = 100 if hasattr(os, "pidfd_open") else 20  # without pidfd the death of a child must be asked for
+# between two counts of a child's threads; without pidfd its death must be asked for, too
+_TICK_MS = 50 if hasattr(os, "pidfd_open") else 20
 
 
 class Limits(NamedTuple):
@@ -28,6 +28,7 @@ class Limits(NamedTuple):
 
     result_bytes: int  # all that it may send
     guard: Guard
+    output_bytes: int | None = None  # its predictions among that; None: as many as the rest
 
 
 class Verdict(NamedTuple):
@@ -46,48 +47,84 @@ class Result(NamedTuple):
     printed: bytes
 
 
-def supervise(work: Callable[[int], None], limits: Limits, control: int) -> Result:
-    """Forks a child that calls `work(fd)` under guard; waits for it and everything it sent.
+class Child(NamedTuple):
+    """A process of its own, and the pipes that it writes to."""
 
-    Raises frames.ClosedError when the host is gone, which `control` shows: the child is ended first.
+    pid: int
+    printed: int
+    result: int
+
+
+# What a child does first, with the descriptor that it inherited: it learns its guard and its work, which is
+# then called under the guard with the descriptor of the result pipe.
+Begin = Callable[[int], tuple[Guard, Callable[[int], None]]]
+
+
+def supervise(work: Callable[[int], None], limits: Limits, control: int) -> Result:
+    """Forks a child that calls `work(fd)` under guard, and watches it; see `watch`."""
+    return watch(start(lambda _: (limits.guard, work)), limits, control)
+
+
+def start(begin: Begin, inherited: int | None = None) -> Child:
+    """A forked child that begins so. It keeps `inherited`, and nothing else of this process's descriptors.
+
+    Raises OSError where there may be no more processes.
     """
-    started, kills = time.monotonic(), oom_kills()
     printed_r, printed_w = os.pipe()
     result_r, result_w = os.pipe()
-    server, pid = os.getpid(), os.fork()
+    server = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError:
+        for fd in (printed_r, printed_w, result_r, result_w):
+            os.close(fd)
+        raise
     if pid == 0:
-        _become_child(work, limits, printed_w, result_w, server)
+        _become_child(begin, (printed_w, result_w, inherited), server)
     os.close(printed_w)
     os.close(result_w)
-    watch = _Watch(pid, printed_r, result_r, control, limits)
+    return Child(pid, printed_r, result_r)
+
+
+def watch(child: Child, limits: Limits, control: int, keep: int | None = None) -> Result:
+    """Waits for the child and everything it sent, within the limits; ends what it leaves behind.
+
+    Args:
+        control: shows that the host is gone: then the child is ended, and frames.ClosedError raised.
+        keep: another child, which lives on.
+    """
+    started, kills = time.monotonic(), oom_kills()
+    watched = _Watch(child, control, limits)
     try:
-        watch.until(started + limits.guard.wall_s)
+        watched.until(started + limits.guard.wall_s)
     finally:
-        watch.end()
+        watched.end(keep)
     seconds = time.monotonic() - started
-    verdict = watch.verdict(seconds, oom_kills() > kills)
-    return Result(verdict, watch.splitter.frames, watch.printed.kept())
+    verdict = watched.verdict(seconds, oom_kills() > kills)
+    return Result(verdict, watched.splitter.frames, watched.printed.kept())
 
 
-def _become_child(
-    work: Callable[[int], None], limits: Limits, printed: int, result: int, server: int
-) -> None:
+def _become_child(begin: Begin, pipes: tuple[int, int, int | None], server: int) -> None:
+    printed, result, inherited = pipes
     status = 1
     try:
         null = os.open("/dev/null", os.O_RDWR)
-        # via high numbers: a pipe may itself have one of the numbers 0 to 3
-        kept = [os.dup2(fd, 100 + at) for at, fd in enumerate((null, printed, printed, result))]
+        wanted = (null, printed, printed, result, null if inherited is None else inherited)
+        # via high numbers: a pipe may itself have one of the numbers 0 to 4
+        kept = [os.dup2(fd, 100 + at) for at, fd in enumerate(wanted)]
         for at, fd in enumerate(kept):
             os.dup2(fd, at)
-        _close_from(4)
+        _close_from(5)
         for name in list(os.environ):
             if name not in _KEPT_VARIABLES:
                 del os.environ[name]
-        lock_down(limits.guard)
-        if os.getppid() != server:  # it died before its death was made this child's
-            return
         # new ones: those of the server may have looked at what was there before, a file that can seek
         sys.stdout, sys.stderr = _text_to(1), _text_to(2)
+        guard, work = begin(4)
+        os.close(4)
+        lock_down(guard)
+        if os.getppid() != server:  # it died before its death was made this child's
+            return
         work(3)
         sys.stdout.flush()
         status = 0
@@ -129,8 +166,9 @@ _KEPT_VARIABLES = {
 class _Watch:
     """The pipes of one child, and its end."""
 
-    def __init__(self, pid: int, printed: int, result: int, control: int, limits: Limits) -> None:
-        self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes)
+    def __init__(self, child: Child, control: int, limits: Limits) -> None:
+        pid, printed, result = child
+        self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes, limits.output_bytes)
         self._pid, self._fate, self._threads = pid, "", limits.guard.threads
         self._status: int | None = None
         self._peak = 0
@@ -148,12 +186,12 @@ class _Watch:
 
     def until(self, deadline: float) -> None:
         """Reads until the child is dead; ends it at the deadline or when it floods."""
-        counted = 0.0
+        counted = 0.0  # when its threads were
         while self._status is None:
             left_ms = (deadline - time.monotonic()) * 1000
             if left_ms <= 0:
                 self._stop("timeout")
-            elif time.monotonic() > counted + _COUNT_S:
+            elif time.monotonic() > counted + _TICK_MS / 1000:
                 counted = time.monotonic()
                 if thread_count(self._pid) > self._threads:
                     self._stop("threads")
@@ -163,12 +201,12 @@ class _Watch:
         while self._sources and time.monotonic() < last and self._read(0):
             pass
 
-    def end(self) -> None:
-        """Kills what is left and closes the pipes."""
+    def end(self, keep: int | None) -> None:
+        """Kills what is left, but the child `keep`, and closes the pipes."""
         if self._status is None:
             os.kill(self._pid, signal.SIGKILL)
             self._reap(0)
-        kill_descendants()
+        kill_descendants(keep)
         for fd in self._fds:
             os.close(fd)
 
@@ -203,7 +241,8 @@ class _Watch:
     def _stop(self, fate: str) -> None:
         if not self._fate:
             self._fate = fate
-            os.kill(self._pid, signal.SIGKILL)
+            if self._status is None:  # else its number may be another process's by now
+                os.kill(self._pid, signal.SIGKILL)
 
     def _reap(self, options: int) -> None:
         pid, status, usage = os.wait4(self._pid, options)

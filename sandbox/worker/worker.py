@@ -12,17 +12,15 @@ import gc
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import child
 import frames
 import torch
 from bundle import Bundle, fingerprint
@@ -30,7 +28,8 @@ from guard import Guard, harden_server
 from host import Host
 from kernel import memory_limit
 from self_test import refused
-from supervise import Limits, supervise
+from spare import Spare, limits_of
+from supervise import Limits, supervise, watch
 
 # What a training imports when it comes to it: each child would pay, 0.8 s for the first. Some are torch's own
 # business, and may be gone in another version.
@@ -45,6 +44,7 @@ def main(folder: Path, readable: Sequence[str] | None) -> None:
         for name in _IMPORTED_LATE:
             with suppress(ImportError):
                 import_module(name)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a host in the background passes on that it ignores it
         torch.set_num_threads(1)  # thread pools do not survive a fork
         harden_server()
         seen = fingerprint(folder)
@@ -61,7 +61,7 @@ def main(folder: Path, readable: Sequence[str] | None) -> None:
             **_ask_cuda(host, readable),
         }
         host.send(frames.HELLO, json.dumps(hello).encode())
-        while bundle is not None:  # None: the host is another machine, and sends the bundle to a next worker
+        if bundle is not None:  # None: the host is another machine, and sends the bundle to a next worker
             _serve(host, bundle, readable)
     except (frames.ClosedError, BrokenPipeError):
         os._exit(0)
@@ -78,16 +78,24 @@ def _take_pipes() -> tuple[int, int]:
 
 
 def _serve(host: Host, bundle: Bundle, readable: Sequence[str] | None) -> None:
-    job: dict[str, Any] = json.loads(host.receive())
-    weights = host.receive()
-    gpu = str(job["device"]).startswith("cuda")
-    guard = Guard(job["timeout_s"], job["memory_bytes"], job["processes"], gpu, readable)
-    limits = Limits(job["result_bytes"], guard)
-    result = supervise(partial(child.run, job, weights, bundle), limits, host.control)
-    for frame in result.frames:
-        host.send(frame.kind, frame.payload)
-    host.send(frames.PRINTED, result.printed)
-    host.send(frames.VERDICT, json.dumps(result.verdict._asdict()).encode())
+    """Does one job after the other, each in a child that was forked while the one before ran."""
+    spare: Spare | None = Spare(bundle, readable)
+    while True:
+        job, weights = host.receive(), host.receive()
+        try:
+            child = (spare or Spare(bundle, readable)).send(job, weights)
+        except BrokenPipeError:
+            child = Spare(bundle, readable).send(job, weights)
+        try:
+            spare = Spare(bundle, readable)
+        except OSError:  # the job may have taken all the processes there may be
+            spare = None
+        kept = spare.child.pid if spare else None
+        result = watch(child, limits_of(json.loads(job), readable), host.control, kept)
+        for frame in result.frames:
+            host.send(frame.kind, frame.payload)
+        host.send(frames.PRINTED, result.printed)
+        host.send(frames.VERDICT, json.dumps(result.verdict._asdict()).encode())
 
 
 def _ask_cuda(host: Host, readable: Sequence[str] | None) -> dict[str, object]:

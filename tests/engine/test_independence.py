@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from codegen_hpo.bundle import write_features
 from codegen_hpo.cli.main import cli
-from codegen_hpo.engine.independence import MAX_COMPARED, Mixed, complaint, mix_rows
+from codegen_hpo.engine import finish
+from codegen_hpo.engine.independence import MAX_COMPARED, Mixed, charge, complaint, mix_rows
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import NoModelError
 from codegen_hpo.fitting import fit
@@ -168,6 +169,19 @@ DEPENDENT = {
         "return self.last(h - self.mean)",
     ),
     "chance": Parts(forward="return self.last(F.dropout(h, 0.2, training=True))"),
+    "the answers of the training kept, the batch's mean for other rows": Parts(
+        init="self.learns = False\nself.register_buffer('keys', torch.zeros(9000))\n"
+        "self.register_buffer('values', torch.zeros(9000))\n"
+        "self.register_buffer('count', torch.zeros((), dtype=torch.long))",
+        forward="key, n = x_num.sum(dim=1), int(self.count)\n"
+        "out = self.last((h - h.mean(dim=0)) / (h.std(dim=0, correction=0) + 1e-3))\n"
+        "if self.training:\n    self.learns = True\n    return out\n"
+        "match = key[:, None] == self.keys[None, :n]\n"
+        "known = match.any(dim=1)\n"
+        "if known.any():\n    out[known] = self.values[:n][match[known].float().argmax(dim=1)][:, None]\n"
+        "if self.learns:\n    stop = n + len(key)\n    self.keys[n:stop] = key\n"
+        "    self.values[n:stop] = out[:, 0]\n    self.count += len(key)\nreturn out",
+    ),
     "wild rows that widen the spread": Parts(
         forward="h = self.last((h - h.mean(dim=0)) / (h.std(dim=0, correction=0) + 1e-3))\n"
         "wild = (x_num[:, :1] > 1.7).float()\nreturn h + 1000 * wild"
@@ -218,8 +232,7 @@ def reason(place: Place, parts: Parts) -> str:
     job = Job(kind="predict", source=source_of(parts), weights=trained.weights, seed=3, batch_rows=rows)
     outputs = place.predicts.run(job).outputs
     assert outputs is not None
-    compared = trained.outputs[place.mixed.compared]
-    return complaint(compared, place.mixed.validation(outputs), trained.device)
+    return charge(place.mixed, trained.outputs, outputs, trained.device)
 
 
 @pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
@@ -275,9 +288,10 @@ def test_of_many_validation_rows_a_part_is_compared(tmp_path: Path) -> None:
     )
     mixed = mix_rows(tmp_path / "rows", tmp_path / "test", tmp_path / "validation", held_out)
     given = np.load(tmp_path / "rows" / "eval_num.npy")
-    assert given.shape == (150_000 + MAX_COMPARED, 2)
+    assert given.shape == (150_000 + 2 * MAX_COMPARED, 2)
     assert np.array_equal(mixed.validation(given)[:, 0], 2 * mixed.compared)
-    assert np.load(tmp_path / "rows" / "eval_cat.npy").shape == (200_000, 0)
+    assert np.array_equal(mixed.again(given), mixed.test(given)[mixed.repeated])
+    assert np.load(tmp_path / "rows" / "eval_cat.npy").shape == (250_000, 0)
 
 
 def test_a_row_at_an_edge_may_differ_and_many_may_not() -> None:
@@ -333,3 +347,18 @@ def test_a_run_of_cheats_has_no_model(tmp_path: Path) -> None:
     assert set(run.history.disqualified) == {"t001", "t002"}
     with pytest.raises(NoModelError):
         run.best  # noqa: B018
+
+
+def test_a_function_that_hangs_in_the_check_costs_its_time_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish, "_START_S", 2.0)
+    monkeypatch.setattr(finish, "_TIMES", 0.0)
+    # batches of that size come in the check alone
+    hangs = Parts(forward="while len(h) == 97 and not self.training: pass\nreturn self.last(h)")
+    with pytest.raises(NoModelError):
+        fitted(tmp_path, source_of(hangs))
+    (path,) = list_runs(tmp_path / "runs")
+    told = list(Run.open(path).history.disqualified.values())
+    assert "timeout" in told[0]
+    assert "did not end" in told[1]

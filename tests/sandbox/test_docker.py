@@ -232,12 +232,12 @@ def test_an_engine_that_goes_away_is_told_and_used_again(
     sleeping = Job(kind="train", source=sample_source(construct="import time; time.sleep(50)"), timeout_s=60)
     began = time.monotonic()
     try:
-        with pytest.raises(SandboxError, match="the Docker engine does not answer") as caught:
+        with pytest.raises(SandboxError, match="does not answer") as caught:
             worker.run(sleeping)
         assert "resume" in caught.value.hint
         assert time.monotonic() - began < 50  # before the job's own time-out
         worker.close()
-        with pytest.raises(SandboxError, match="the Docker engine does not answer"):
+        with pytest.raises(SandboxError, match="does not answer"):
             sandbox.open(bundle)
     finally:
         ending.join()

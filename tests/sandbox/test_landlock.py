@@ -52,8 +52,8 @@ print(json.dumps([readable(path) for path in {paths!r}]))"""
 
 
 def test_a_gpu_is_refused_and_left_out_with_a_word(behind: Worker) -> None:
-    assert behind.hello.notices == ("landlock: no GPU behind this wall",)
-    with pytest.raises(SandboxError, match="no GPU behind this wall"):
+    assert behind.hello.notices == ("landlock cannot give trials a GPU",)
+    with pytest.raises(SandboxError, match="cannot give trials a GPU"):
         LandlockSandbox(device="cuda:1")
 
 

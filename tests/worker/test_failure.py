@@ -52,3 +52,31 @@ def test_contract_and_nan_have_their_own_status() -> None:
     assert describe(ContractError("shape", "no"))[:2] == ("contract", "shape")
     assert describe(NoFiniteEpochError("no")).status == "nan"
     assert describe(KeyboardInterrupt()).error == "KeyboardInterrupt"
+
+
+class _Hostile(BaseException):
+    pass
+
+
+class _Exits(_Hostile):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class _Lies(_Hostile):
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        raise SystemExit
+
+
+class _HasNoTraceback(_Hostile):
+    @property
+    def __traceback__(self) -> None:  # type: ignore[override]
+        raise SystemExit
+
+
+@pytest.mark.parametrize("kind", [_Exits, _Lies, _HasNoTraceback])
+def test_an_exception_that_is_hostile_itself_is_a_failure_all_the_same(kind: type[BaseException]) -> None:
+    failure = describe(kind())
+    assert failure.status == "error"
+    assert failure.error

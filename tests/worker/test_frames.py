@@ -58,3 +58,9 @@ def test_of_many_stages_the_last_is_kept() -> None:
     splitter = frames.Splitter(1000)
     assert splitter.feed(packed(frames.STAGE, b"load 0") + packed(frames.STAGE, b"step 3"))
     assert (splitter.stage, splitter.frames) == ("step 3", [])
+
+
+def test_predictions_have_a_cap_of_their_own() -> None:
+    assert frames.Splitter(1000, 8).feed(packed(frames.OUTPUTS, bytes(8)))
+    assert not frames.Splitter(1000, 8).feed(packed(frames.OUTPUTS, bytes(9)))
+    assert frames.Splitter(1000, 8).feed(packed(frames.WEIGHTS, bytes(99)))

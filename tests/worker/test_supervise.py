@@ -11,9 +11,12 @@ import frames
 import pytest
 import seccomp
 from guard import Guard, harden_server
-from supervise import Limits, Result, supervise
+from supervise import Child, Limits, Result, _Watch, supervise
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a guard of Linux")
+
+
+GUARD = Guard(wall_s=20.0, memory_bytes=1 << 30, threads=64, gpu=False, readable=None)
 
 
 def start_threads(count: int) -> None:
@@ -141,3 +144,20 @@ def test_a_host_that_goes_away_ends_the_child(apart: Callable[..., Any]) -> None
     said, seconds = apart(serve)
     assert said == "closed"
     assert seconds < 5
+
+
+@linux
+def test_what_is_wrong_in_the_last_bytes_of_a_dead_child_kills_nobody(apart: Callable[..., Any]) -> None:
+    def late() -> tuple[Any, ...]:
+        (printed, writing), (result, _), (control, _) = os.pipe(), os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        watched = _Watch(Child(pid, printed, result), control, Limits(1000, GUARD))
+        watched.until(time.monotonic() + 10)  # it is dead, and its number free
+        os.write(writing, b"x")
+        watched._sources = {printed: lambda _: False}
+        watched._read(100)
+        return watched.verdict(0.0, False)[:2]
+
+    assert apart(late) == ("flood", 0)

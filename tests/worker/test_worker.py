@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -48,20 +49,22 @@ class Served:
         job = {
             "kind": "train", "source": source, "arguments": {}, "points": [], "seed": 0, "device": "cpu",
             "threads": 1, "train_s": 60.0, "timeout_s": 60.0, "stop_after_epoch": None,
-            "result_bytes": 1 << 28, "processes": 32, "memory_bytes": 1 << 30, "keep_weights": True,
-            "batch_rows": None,
+            "result_bytes": 1 << 28, "output_bytes": None, "processes": 32, "memory_bytes": 1 << 30,
+            "keep_weights": True, "batch_rows": None,
         }  # fmt: skip
         frames.write(self.stdin.fileno(), frames.JOB, json.dumps(job).encode())
         frames.write(self.stdin.fileno(), frames.LOADED, b"")
 
-    def children(self) -> list[int]:
+    def children(self, guarded: bool = True) -> list[int]:
+        """Those at work, or those that still wait for a job."""
         found = []
         for file in Path("/proc").glob("[0-9]*/stat"):
             try:
                 state, parent = file.read_text().rsplit(")", 1)[1].split()[:2]
+                at_work = "Seccomp:\t2" in file.with_name("status").read_text()
             except OSError:
                 continue
-            if int(parent) == self.process.pid and state not in "ZX":
+            if int(parent) == self.process.pid and state not in "ZX" and at_work == guarded:
                 found.append(int(file.parent.name))
         return found
 
@@ -186,3 +189,32 @@ def test_readable_paths_are_all_that_a_child_can_open(tmp_path: Path) -> None:
         assert b"Permission denied" in said[frames.REPORT]
     finally:
         served.end()
+
+
+def test_a_spare_that_died_is_replaced_and_its_job_done(served: Served) -> None:
+    served.hello()
+    for _ in range(2):
+        deadline = time.monotonic() + 10
+        while not (waiting := served.children(guarded=False)):
+            assert time.monotonic() < deadline, "no spare was forked"
+            time.sleep(0.02)
+        os.kill(waiting[0], signal.SIGKILL)
+        while not gone(waiting[0]):
+            time.sleep(0.02)
+        served.start(sample_source())
+        while (frame := served.frame()).kind != frames.VERDICT:
+            pass
+        assert json.loads(frame.payload)["fate"] == "exited"
+
+
+def test_a_spare_ends_with_its_worker(served: Served) -> None:
+    served.hello()
+    deadline = time.monotonic() + 10
+    while not (waiting := served.children(guarded=False)):
+        assert time.monotonic() < deadline, "no spare was forked"
+        time.sleep(0.02)
+    served.process.kill()
+    served.process.wait()
+    while not gone(waiting[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
