@@ -32,7 +32,7 @@ def test_code_of_a_model_is_refused_without_a_wall() -> None:
 
 @pytest.mark.usefixtures("no_engine")
 def test_an_engine_that_is_not_there_is_named() -> None:
-    with pytest.raises(SandboxError, match="DOCKER_HOST=unix:///.* does not answer") as caught:
+    with pytest.raises(SandboxError, match=r"DOCKER_HOST=unix:///.* does not answer") as caught:
         choose_sandbox("docker", trusted=False)
     assert "unset DOCKER_HOST" in caught.value.hint
 
