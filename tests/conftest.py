@@ -1,11 +1,15 @@
 """What every test may rely on: nothing of the user's leaks in, and real tables are found or skipped."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+# whoever runs the tests in the background passes on that Ctrl-C is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 

@@ -67,8 +67,8 @@ def outcomes(task: Task) -> Callable[[Job], Outcome]:
         if job.kind == "dry_run":
             checks = tuple(Check(dict(point), 10, "", "", None) for point in job.points)
             return Outcome(status="ok", checks=checks, seconds=0.01)
-        # the winner's check predicts validation rows among the test rows
-        rows = len(task.split.validation) + (len(task.split.test) if job.kind == "predict" else 0)
+        # the winner's check predicts validation rows among the test rows, which come twice
+        rows = len(task.split.validation) + (2 * len(task.split.test) if job.kind == "predict" else 0)
         off = abs(np.log(float(job.arguments["learning_rate"]) / 0.03))
         return Outcome(
             status="ok",

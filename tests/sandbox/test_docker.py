@@ -162,7 +162,7 @@ def test_an_engine_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
     with pytest.raises(SandboxError, match="does not answer") as caught:
         DockerSandbox()
-    assert "install Docker" in caught.value.hint
+    assert "unset DOCKER_HOST" in caught.value.hint
 
 
 def test_an_image_that_is_removed_in_the_middle_is_built_again(
