@@ -50,6 +50,7 @@ class Call:
     arguments: Arguments  # complete: defaults filled in
     proposed_by: str  # "default", "llm", "tpe", "random", …
     reasoning: str = ""  # the model's own words, if it gave any
+    fallback: str = ""  # why another tuner took the turn of the one whose turn it was; empty if none did
 
     @property
     def target_transform(self) -> str:
@@ -125,16 +126,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One call, run and scored by the host on the validation rows."""
+    """One call, run and scored by the host: of a generated function, or of any other objective."""
 
     number: int  # 1-based, unique in its run
-    candidate: str
-    code_hash: str  # of the source that ran: a candidate is mended when its first trial fails
+    candidate: str = ""  # the generated function; empty for another objective
+    code_hash: str = ""  # of the source that ran: a candidate is mended when its first trial fails
     call: Call
     outcome: Outcome  # without outputs and weights: those are files of the run
-    score: float | None  # the task's metric; None when the trial failed
+    score: float | None  # the metric; None when the trial failed
     loss: float | None  # the score, signed so that lower is better
-    seed: int
+    seed: int = 0
 
     @property
     def name(self) -> str:

@@ -1,7 +1,6 @@
 """The author, the tuners, the sandbox and the model that the settings name."""
 
 from collections.abc import Callable
-from typing import Literal
 
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.card import task_card
@@ -19,8 +18,8 @@ from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.sandbox.limits import Limits
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import Tuner
-from codegen_hpo.tuner.language_model import LLMTuner
-from codegen_hpo.tuner.optuna import OptunaTuner
+from codegen_hpo.tuner.make import Model, TunerOptions, make_tuner
+from codegen_hpo.tuner.subject import function_subject
 
 MakeTuner = Callable[[Candidate], Tuner]
 MakeAsk = Callable[[Callable[[LLMEvent], None]], Ask]
@@ -41,24 +40,18 @@ def make_author(settings: Settings, ask: Ask | None, default_transform: str) -> 
 def tuner_maker(settings: Settings, task: Task, ask: Ask | None) -> MakeTuner:
     """What makes a candidate's tuner: each candidate has a space of its own."""
 
+    model = Model(ask, settings.model) if ask else None
+
     def make(candidate: Candidate) -> Tuner:
-        if settings.tuner in ("random", "tpe"):
-            kind: Literal["random", "tpe"] = "tpe" if settings.tuner == "tpe" else "random"
-            return OptunaTuner(candidate.space, kind, seed=settings.seed)
-        if settings.tuner != "llm" or ask is None:
-            raise ConfigError(
-                f"the tuner {settings.tuner!r} needs a language model",
-                hint="give the endpoint (OPENAI_API_KEY or --base-url), or --tuner tpe",
-            )
-        return LLMTuner(
+        card = task_card(task, private=settings.private)
+        return make_tuner(
+            settings.tuner,
             candidate.space,
-            ask,
-            card=task_card(task, private=settings.private),
-            metric=task.metric,
-            function=candidate.title,
-            history=settings.history,
-            reasoning=settings.reasoning,
-            model=settings.model,
+            seed=settings.seed,
+            trials=settings.budget.trials,
+            subject=function_subject(card, candidate.title, task.metric),
+            model=model,
+            options=TunerOptions(history=settings.history, reasoning=settings.reasoning),
         )
 
     return make

@@ -39,7 +39,7 @@ def candidate_from_json(data: Mapping[str, Any], source: str) -> Candidate:
 
 
 def call_to_json(call: Call) -> dict[str, Any]:
-    return {"arguments": dict(call.arguments), "proposed_by": call.proposed_by, "reasoning": call.reasoning}
+    return asdict(call) | {"arguments": dict(call.arguments)}
 
 
 def call_from_json(data: Mapping[str, Any]) -> Call:

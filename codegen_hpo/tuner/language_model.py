@@ -6,19 +6,19 @@ from the trials at each ask, so a resumed run sends what an uninterrupted one wo
 """
 
 import json
+from collections.abc import Sequence
 from typing import Literal
 
 from codegen_hpo.llm.messages import Ask, Message, Request
 from codegen_hpo.llm.prompts import fenced, quoted, render
 from codegen_hpo.records import Call, Trial
 from codegen_hpo.space import Space, canonical
-from codegen_hpo.task import Metric
 from codegen_hpo.tuner.base import NoProposal
-from codegen_hpo.tuner.feedback import Feedback, feedback, loss_units, result_line
+from codegen_hpo.tuner.feedback import Feedback, feedback, result_line
 from codegen_hpo.tuner.reply import Proposal, read_reply
+from codegen_hpo.tuner.subject import Subject
 from codegen_hpo.tuner.tool import analysis_name, space_tool
 
-TOOL_NAME = "make_model_and_optimizer"
 _CURVES = 3  # in the compressed form, the best and the latest trials of this number show their curves
 _THOUGHTS = 2000  # characters kept of the model's own words
 
@@ -27,11 +27,9 @@ class LLMTuner:
     """Asks a language model for each call, and tells it what came of the ones before.
 
     Args:
-        space: the function's hyperparameters.
+        space: the hyperparameters.
         ask: reaches the model.
-        card: the task, as text for the model; what comes from data in it is escaped already.
-        metric: what is scored, and its direction.
-        function: what the function builds: the first line of its docstring.
+        subject: what is tuned, in words.
         history: the prompt form.
         reasoning: asks for a short analysis with each call; it is kept in `Call.reasoning`.
         model: the model's name, for the record.
@@ -42,24 +40,21 @@ class LLMTuner:
         self,
         space: Space,
         ask: Ask,
+        subject: Subject,
         *,
-        card: str,
-        metric: Metric,
-        function: str,
         history: Literal["chat", "compressed"] = "compressed",
         reasoning: bool = False,
         model: str = "",
         complaints: int = 5,
     ) -> None:
         self.name = f"llm:{model}" if model else "llm"
-        self._space, self._ask, self._card, self._metric = space, ask, card, metric
-        self._function, self._history, self._reasoning = function, history, reasoning
+        self._space, self._ask, self._subject = space, ask, subject
+        self._history, self._reasoning = history, reasoning
         self._complaints = complaints
         self._trials: list[Trial] = []
-        title = " ".join(function.split())
-        self._tool = space_tool(space, TOOL_NAME, f"Builds, trains and scores: {title}", analysis=reasoning)
+        self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning)
 
-    def ask(self, trials_left: int | None) -> Call:
+    def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
         """The model's next call.
 
         Raises NoProposal after too many unusable replies, and what the `ask` given at the start raises.
@@ -68,7 +63,9 @@ class LLMTuner:
         while len(refused) <= self._complaints:
             messages = self._messages(trials_left, refused)
             reply = self._ask(Request(purpose="tune", messages=messages, tool=self._tool))
-            proposal = self._read(read_reply(reply, self._space, TOOL_NAME, analysis_name(self._space)))
+            proposal = self._read(
+                read_reply(reply, self._space, self._subject.tool, analysis_name(self._space))
+            )
             if proposal.arguments is not None:
                 thoughts = proposal.thoughts.strip()[:_THOUGHTS] if self._reasoning else ""
                 return Call(arguments=proposal.arguments, proposed_by="llm", reasoning=thoughts)
@@ -89,7 +86,7 @@ class LLMTuner:
         wanted = canonical(proposal.arguments)
         for trial in self._trials:
             if canonical(trial.call.arguments) == wanted:
-                earlier = result_line(trial, self._metric)
+                earlier = result_line(trial, self._subject.metric)
                 complaint = f"these arguments were tried in trial {trial.number}: {earlier}; propose others"
                 return proposal._replace(arguments=None, complaints=(complaint,))
         return proposal
@@ -98,23 +95,17 @@ class LLMTuner:
 
     def _messages(self, trials_left: int | None, refused: list[Proposal]) -> tuple[Message, ...]:
         system = Message("system", render("tune_system", reasoning=self._reasoning))
-        task = render(
-            "tune_task",
-            card=self._card,
-            function=self._function,
-            metric=self._metric,
-            units=loss_units(self._metric),
-        )
+        task = self._subject.text
         question = render(
             "tune_question",
             trials_left=trials_left,
             refused=[{"sent": fenced(p.quoted, 500), "complaints": p.complaints} for p in refused],
             reasoning=self._reasoning,
-            tool=TOOL_NAME,
+            tool=self._subject.tool,
         )
         if self._history == "chat":
             return (system, *self._dialogue(task, question))
-        table = render("tune_trials", trials=self._feedbacks(), metric=self._metric)
+        table = render("tune_trials", trials=self._feedbacks(), metric=self._subject.metric)
         return (system, Message("user", f"{task}\n\n{table}\n\n{question}"))
 
     def _dialogue(self, task: str, question: str) -> list[Message]:
@@ -125,13 +116,16 @@ class LLMTuner:
         for trial in self._trials:
             own = trial.call.proposed_by == "llm"
             if own:
-                turns += [Message("user", "\n\n".join(told)), Message("assistant", _own_words(trial))]
+                turns += [
+                    Message("user", "\n\n".join(told)),
+                    Message("assistant", _own_words(trial, self._subject.tool)),
+                ]
                 told = []
             if trial.loss is not None and (best is None or best.loss is None or trial.loss < best.loss):
                 best = trial
             said = render(
                 "tune_feedback",
-                trial=feedback(trial, self._metric, best=trial is best, curves=True),
+                trial=feedback(trial, self._subject.metric, best=trial is best, curves=True),
                 own=own,
             )
             told.append(said)
@@ -143,13 +137,13 @@ class LLMTuner:
         shown = {trial.number for trial in ranked[:_CURVES] + self._trials[-_CURVES:]}
         best = ranked[0].number if ranked else None
         return [
-            feedback(trial, self._metric, best=trial.number == best, curves=trial.number in shown)
+            feedback(trial, self._subject.metric, best=trial.number == best, curves=trial.number in shown)
             for trial in self._trials
         ]
 
 
-def _own_words(trial: Trial) -> str:
+def _own_words(trial: Trial, tool: str) -> str:
     """The model's earlier call as text: servers differ in how they take tool calls of the past."""
-    said = f"I call {TOOL_NAME} with the arguments {json.dumps(dict(trial.call.arguments))}"
+    said = f"I call {tool} with the arguments {json.dumps(dict(trial.call.arguments))}"
     thoughts = trial.call.reasoning
     return f"Analysis: {quoted(thoughts, _THOUGHTS)}\n{said}" if thoughts else said

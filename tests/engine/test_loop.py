@@ -1,6 +1,6 @@
 """The main loop, over scripted seams."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,7 +146,7 @@ class _Exhausted:
     def __init__(self) -> None:
         self.told: list[Trial] = []
 
-    def ask(self, trials_left: int | None) -> Call:
+    def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
         if len(self.told) > 1:
             raise NoProposal("all calls are known")
         return Call(arguments={"learning_rate": 0.05, "momentum": 0.1}, proposed_by="one")
@@ -226,7 +226,7 @@ def test_the_last_trial_is_announced_for_the_whole_budget_only(start: Start, sou
         name = "listener"
         left: list[int | None] = []  # noqa: RUF012 - shared by both candidates' tuners on purpose
 
-        def ask(self, trials_left: int | None) -> Call:
+        def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
             self.left.append(trials_left)
             return Call(arguments={"learning_rate": 0.01, "momentum": 0.1}, proposed_by=self.name)
 

@@ -11,7 +11,8 @@ from codegen_hpo.records import Call, Epoch, Outcome, Trial
 from codegen_hpo.space import Choice, Float, Int, Space
 from codegen_hpo.task import METRICS, Metric
 from codegen_hpo.tuner.base import NoProposal, Tuner
-from codegen_hpo.tuner.language_model import TOOL_NAME, LLMTuner
+from codegen_hpo.tuner.language_model import LLMTuner
+from codegen_hpo.tuner.subject import GENERATED, function_subject
 
 SPACE = Space(
     {
@@ -28,7 +29,7 @@ COST = "12.3 s, 71,221 parameters, best epoch 7 of 30, stopped by patience"
 
 def reply(arguments: dict[str, Any] | str, **more: Any) -> Reply:
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    fields = {"text": "", "call": ToolCall(TOOL_NAME, text), "finish": "tool_calls", **more}
+    fields = {"text": "", "call": ToolCall(GENERATED, text), "finish": "tool_calls", **more}
     return Reply(usage=Usage(1, 1), model="m", seconds=0.0, **fields)
 
 
@@ -48,13 +49,9 @@ class Model:
 
 
 def tuner(ask: Model, **more: Any) -> LLMTuner:
-    fields: dict[str, Any] = {
-        "card": "# The task\n\nTrips.",
-        "metric": RMSE,
-        "function": "A plain MLP.",
-        **more,
-    }
-    return LLMTuner(SPACE, ask, **fields)
+    function = more.pop("function", "A plain MLP.")
+    subject = function_subject("# The task\n\nTrips.", function, more.pop("metric", RMSE))
+    return LLMTuner(SPACE, ask, subject, **more)
 
 
 def trial(
