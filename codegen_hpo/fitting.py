@@ -9,7 +9,7 @@ from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import RECIPES
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
 from codegen_hpo.engine.session import Session
-from codegen_hpo.engine.settings import Budget, History, Settings, TunerName, trials_to_explore
+from codegen_hpo.engine.settings import Budget, Settings, trials_to_explore
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.records import Sink
@@ -17,6 +17,8 @@ from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
+from codegen_hpo.tuner.make import TunerOptions
+from codegen_hpo.tuner.names import check_tuner
 
 
 def fit(
@@ -27,18 +29,18 @@ def fit(
     temperature: float | None = None,
     cookbook: bool = False,
     author: Author | None = None,
-    tuner: TunerName | MakeTuner | None = None,
+    tuner: str | MakeTuner | None = None,
+    tuning: TunerOptions | None = None,
     sandbox: str | Sandbox = "auto",
     unsafe: bool = False,
     budget: Budget | None = None,
     candidates: int | None = None,
-    history: History = "compressed",
-    reasoning: bool = False,
     repairs: int = 5,
     private: bool = False,
     reply_s: float = 300.0,
     reply_tokens: int | None = None,
     device: str = "auto",
+    parallel: int = 1,
     threads: int | None = None,
     memory_bytes: int = 4 << 30,
     trial_s: float = 300.0,
@@ -55,12 +57,16 @@ def fit(
 
     Args:
         author: writes in place of the language model or the cookbook.
-        tuner: "llm", "tpe", "random", or what makes a tuner for a candidate.
+        tuner: one of `codegen_hpo.tuner.make.TUNERS`, or what makes a tuner for a candidate.
+        tuning: how the tuner works.
         sandbox: "auto", "docker", "bubblewrap", "landlock", "none", or a sandbox of your own.
         unsafe: let "none" run code that a model wrote.
         candidates: how many different functions to write; 1 by default, 2 with the cookbook.
         reply_s: seconds for one reply of the model, all attempts included.
         reply_tokens: the longest reply, for servers whose own default is short.
+        parallel: trials at once, each in a worker of its own.
+        threads: CPU threads of a trial; up to 4, shared among those at once.
+        memory_bytes: of a trial.
         trial_s: training time of one trial, seconds.
         price: USD per million prompt and completion tokens.
         runs: the folder of all runs.
@@ -83,8 +89,7 @@ def fit(
     settings = Settings(
         author=author.name if author else f"llm:{endpoint.model}" if endpoint else "cookbook",
         tuner=tuner if isinstance(tuner, str) else "custom" if tuner else "llm" if by_model else "tpe",
-        history=history,
-        reasoning=reasoning,
+        tuning=tuning or TunerOptions(),
         candidates=count,
         explore=trials_to_explore(count, budget.trials),
         repairs=repairs,
@@ -92,7 +97,8 @@ def fit(
         sandbox=sandbox if isinstance(sandbox, str) else sandbox.name,
         unsafe=unsafe,
         device=device,
-        threads=threads or min(4, os.cpu_count() or 1),
+        parallel=parallel,
+        threads=threads or max(1, min(4, (os.cpu_count() or 1) // parallel)),
         memory_bytes=memory_bytes,
         trial_s=trial_s,
         private=private,
@@ -109,11 +115,8 @@ def fit(
             f"{settings.candidates} candidates are asked for, the cookbook holds {len(RECIPES)}",
             hint="ask for fewer, or configure a model that writes more",
         )
-    if settings.tuner == "llm" and not by_model:
-        raise ConfigError(
-            "the tuner llm needs a language model, and none is configured",
-            hint="set OPENAI_API_KEY or give --base-url; --tuner tpe needs none",
-        )
+    if isinstance(tuner, str):
+        check_tuner(tuner, with_model=by_model)
     trusted = author.trusted if author else not by_model
     place = find_sandbox(sandbox, settings, trusted=trusted)
     run = Run(RunFolder.create(Path(runs), task.target, datetime.now()))

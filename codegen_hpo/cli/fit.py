@@ -17,6 +17,7 @@ from codegen_hpo.cli.parameters import (
     runs_option,
     sandbox_options,
 )
+from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuning_options
 
 
 @click.command("fit")
@@ -56,17 +57,9 @@ from codegen_hpo.cli.parameters import (
 @click.option("--max-cost", type=Cost(), help="US dollars for the model; needs --price.")
 @click.option("--price", type=Price(), help="USD per million tokens, in and out: 0.15,0.60.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
-@click.option(
-    "--tuner", type=click.Choice(["llm", "tpe", "random"]), help="[default: llm with a model, else tpe]"
-)
-@click.option(
-    "--history",
-    type=click.Choice(["compressed", "chat"]),
-    default="compressed",
-    show_default=True,
-    help="Tuning prompt.",
-)
-@click.option("--reasoning", is_flag=True, help="Ask the model for a short analysis before each call.")
+@click.option("--tuner", type=TunerName(), help="[default: llm with a model, else tpe]")
+@tuning_options
+@parallel_option
 @click.option(
     "--repairs", type=click.IntRange(0), default=5, show_default=True, help="Mended attempts a candidate."
 )
@@ -77,7 +70,11 @@ from codegen_hpo.cli.parameters import (
 @click.option("--private", is_flag=True, help="Mask column names and send no values to the model.")
 @sandbox_options
 @click.option("--device", type=DeviceName(), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="CPU threads of a trial. [default: up to 4]")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="CPU threads of a trial. [default: up to 4 of them all]",
+)
 @click.option(
     "--memory",
     "memory_gib",
@@ -131,6 +128,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
             sinks=(Follow(task.metric.name, verbose=verbose),) if loud else (),
             threads=options["threads"],
             memory_bytes=int(options["memory_gib"] * 2**30),
+            tuning=take_tuning(options),
             trial_s=options["trial_time"],
             reply_s=options["reply_time"],
             reply_tokens=options["reply_tokens"],
@@ -143,8 +141,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
                     "cookbook",
                     "candidates",
                     "tuner",
-                    "history",
-                    "reasoning",
+                    "parallel",
                     "repairs",
                     "private",
                     "sandbox",

@@ -7,8 +7,10 @@ from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import check_ledger
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.llm import cassette
-from codegen_hpo.llm.ledger import Ledger
+from codegen_hpo.llm.ledger import Price
 from codegen_hpo.llm.messages import Ask, Reply, Request
+from codegen_hpo.records import Event
+from codegen_hpo.store.history import read_ledger
 
 
 class Spending(NamedTuple):
@@ -25,11 +27,14 @@ class Correspondence:
     each exchange is the cassette that replays it.
     """
 
-    def __init__(self, ask: Ask, journal: Journal, ledger: Ledger, budget: Budget) -> None:
+    def __init__(self, ask: Ask, journal: Journal, price: Price | None, budget: Budget) -> None:
         self.scope = ""
-        self._ask, self._journal, self._ledger, self._budget = ask, journal, ledger, budget
+        self._ask, self._journal, self._budget = ask, journal, budget
+        self._ledger = read_ledger(journal.folder, price)
         self._asked: Counter[str] = Counter()
         self._spent: dict[str, Spending] = {}
+        for event in journal.folder.of_kind("reply"):
+            self._spend(event)
 
     def ask(self, request: Request) -> Reply:
         """The recorded reply, or the model's. Raises Spent when the budget for the model is used up."""
@@ -37,18 +42,22 @@ class Correspondence:
         key = f"{self.scope}/{self._asked[self.scope]}"
         event = self._journal.recall("reply", key)
         if event:
-            reply = cassette.reply_from_json(self._journal.folder.read_json(event.data["file"]))
-        else:
-            check_ledger(self._budget, self._ledger)
-            reply = self._exchange(key, request)
+            return cassette.reply_from_json(self._journal.folder.read_json(event.data["file"]))
+        check_ledger(self._budget, self._ledger)
+        reply = self._exchange(key, request)
         self._ledger.add(request.purpose, reply)
-        tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens
-        self._spent[self.scope] = Spending(cassette.request_hash(request), self.spent().tokens + tokens)
         return reply
 
     def spent(self) -> Spending:
         """What the present scope cost so far."""
         return self._spent.get(self.scope, Spending("", 0))
+
+    def _spend(self, event: Event) -> None:
+        scope = event.key.rpartition("/")[0]
+        before = self._spent.get(scope, Spending("", 0)).tokens
+        usage = event.data["usage"]
+        tokens = usage["prompt_tokens"] + usage["completion_tokens"]
+        self._spent[scope] = Spending(event.data["request_hash"], before + tokens)
 
     def _exchange(self, key: str, request: Request) -> Reply:
         folder = self._journal.folder
@@ -69,7 +78,7 @@ class Correspondence:
                 "seconds": reply.seconds,
             }
 
-        self._journal.record("reply", key, produce)
+        self._spend(self._journal.record("reply", key, produce))
         return cassette.reply_from_json(folder.read_json(name))
 
     def _kept(self, name: str, request: Request) -> Reply | None:

@@ -5,6 +5,7 @@ job in the sandbox) goes through `once`: the first time it is done and recorded,
 answers. The same loop therefore carries a run on from wherever a kill left it.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ class Journal:
         self.folder = folder
         self._sinks = sinks
         self._clock = clock
+        self._lock = threading.RLock()  # trials that run side by side record from threads of their own
         self._live_since: float | None = None
         self._elapsed_before = 0.0
         ends = [event.number for event in folder.of_kind("finished", "failed")]
@@ -69,13 +71,15 @@ class Journal:
         return self._tell(kind, "", data, events[-1].elapsed_s if events else 0.0)
 
     def _tell(self, kind: str, key: str, data: Mapping[str, Any], elapsed_s: float) -> Event:
-        event = self.folder.record(kind, key, data, elapsed_s)
-        for sink in self._sinks:
-            sink.receive(event)
+        with self._lock:
+            event = self.folder.record(kind, key, data, elapsed_s)
+            for sink in self._sinks:
+                sink.receive(event)
         return event
 
     def _go_live(self) -> None:
-        if self._live_since is None:
-            self._live_since = self._clock()
-            if self.folder.events:
-                self._elapsed_before = self.folder.events[-1].elapsed_s
+        with self._lock:
+            if self._live_since is None:
+                self._live_since = self._clock()
+                if self.folder.events:
+                    self._elapsed_before = self.folder.events[-1].elapsed_s

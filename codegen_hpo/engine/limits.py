@@ -15,11 +15,11 @@ class Spent(Exception):  # noqa: N818 - an end, not a fault
         self.limit = limit  # the field of Budget that would have to be raised
 
 
-def check_budget(budget: Budget, elapsed_s: float, trials: list[Trial]) -> None:
-    """Raises Spent if no further trial may start."""
-    if budget.trials is not None and len(trials) >= budget.trials:
-        done = "1 trial is" if len(trials) == 1 else f"{len(trials)} trials are"
-        raise Spent(f"{done} done", "trials")
+def check_budget(budget: Budget, elapsed_s: float, trials: list[Trial], running: int = 0) -> None:
+    """Raises Spent if no further trial may start beside those done and the number under way."""
+    begun = len(trials) + running
+    if budget.trials is not None and begun >= budget.trials:
+        raise Spent("1 trial is done" if begun == 1 else f"{begun} trials are done", "trials")
     if budget.seconds is not None:
         left_s = budget.seconds - elapsed_s
         if left_s <= 0:

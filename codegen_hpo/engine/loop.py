@@ -4,27 +4,26 @@ Read `Search.run` first. Everything that costs something goes through the journa
 interrupted run on; nothing here knows whether it is the first session of a run or the third.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from codegen_hpo.author.base import Author, Brief, Draft
 from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate_apart
-from codegen_hpo.engine.correspondence import Correspondence, Spending
+from codegen_hpo.engine.correspondence import Correspondence
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Spent, check_budget
 from codegen_hpo.engine.settings import Settings
-from codegen_hpo.engine.trial import TrialRunner
-from codegen_hpo.engine.worker import LazyWorker
+from codegen_hpo.engine.tuning import Tuning
+from codegen_hpo.engine.worker import Crew, LazyWorker
 from codegen_hpo.errors import SandboxError
-from codegen_hpo.records import Call, Candidate, Finding, Job, Trial, ranked
+from codegen_hpo.records import Candidate, Finding, Job, Trial
 from codegen_hpo.sandbox.base import Hello, Sandbox, Worker
 from codegen_hpo.store import codec
 from codegen_hpo.task import Task
-from codegen_hpo.tuner.base import NoProposal, Tuner
+from codegen_hpo.tuner.base import NoProposal
 
 
 class Ending(NamedTuple):
@@ -47,37 +46,30 @@ class Search:
     settings: Settings
     author: Author
     sandbox: Sandbox
-    make_tuner: Callable[[Candidate], Tuner]
+    tuning: Tuning
     journal: Journal
     letters: Correspondence | None
-    runner: TrialRunner
     bundle: Path
-    trials: list[Trial] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
-    _tuners: dict[str, Tuner] = field(default_factory=dict)
     _machine: Hello = field(default_factory=lambda: Hello(python="", torch="", cuda=""))
 
     def run(self) -> Ending:
         """Searches until a limit is reached, or nothing more can be tried."""
         try:
             for number in range(1, self.settings.candidates + 1):
-                with self._worker() as worker:
-                    self._meet(worker)
-                    candidate = self._write(number, worker)
+                with self._crew() as crew:
+                    self._meet(crew.first)
+                    candidate = self._write(number, crew.first)
                     if candidate:
-                        self._tune(candidate, self.settings.explore, worker)
+                        self.tuning.tune(candidate, self.settings.explore, crew)
             if self.candidates:
-                with self._worker() as worker:
-                    self._tune(self._leader(), None, worker)
+                with self._crew() as crew:
+                    self.tuning.tune(self._leader(), None, crew)
         except Spent as spent:
             return Ending(str(spent), spent.limit)
         except NoProposal as exhausted:
             return Ending(str(exhausted), "")
         return Ending("every candidate was given up", "")
-
-    def best(self) -> Trial | None:
-        """The trial with the best validation score, the earliest of equals."""
-        return next(iter(ranked(self.trials)), None)
 
     def _meet(self, worker: Worker) -> None:
         """Learns what the sandbox has before a model is paid: one that cannot start ends the run here."""
@@ -100,13 +92,13 @@ class Search:
     def _write(self, number: int, worker: LazyWorker) -> Candidate | None:
         """A candidate that passed every gate and trained once at its defaults; None after all attempts."""
         name = f"c{number:02d}"
-        times = self._times("candidate_failed", name, again=self.best() is None)
+        times = self.tuning.times("candidate_failed", name, again=self.tuning.best() is None)
         attempt = self._earlier_attempts(name, times)
         for _ in range(self.settings.restarts + 1):
             previous: str | None = None
             findings: tuple[Finding, ...] = ()
             for _ in range(self.settings.repairs + 1):
-                check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
+                check_budget(self.settings.budget, self.journal.elapsed_s, self.tuning.trials)
                 attempt += 1
                 if not self.journal.recall("attempt", f"{name}/{attempt}"):
                     worker.warm()  # it starts while the author writes
@@ -116,8 +108,7 @@ class Search:
                     return None  # our own function will not mend itself
                 candidate, found = self._check(draft, name, attempt, worker)
                 if candidate:
-                    call = Call(arguments=candidate.space.defaults(), proposed_by="default")
-                    trial = self._train(candidate, call, worker)
+                    trial = self.tuning.try_defaults(candidate, worker)
                     if trial.loss is not None:
                         self.candidates.append(candidate)
                         return candidate
@@ -136,18 +127,8 @@ class Search:
         assert failed is not None
         for event in self.journal.folder.of_kind("trial"):
             if event.data["candidate"] == name and event.number < failed.number:
-                self.trials.append(codec.trial_from_json(event.data))
+                self.tuning.trials.append(codec.trial_from_json(event.data))
         return int(failed.data["attempts"])
-
-    def _times(self, kind: str, key: str, *, again: bool = True) -> int:
-        """How often work that had ended without success was taken up again: once a resumed session."""
-        times = 0
-        while self.journal.recall("taken_up", f"{key}#{times + 1}"):
-            times += 1
-        if again and self.journal.ended_with(kind, f"{key}#{times}"):
-            times += 1
-            self.journal.record("taken_up", f"{key}#{times}", dict)
-        return times
 
     def _draft(
         self, name: str, attempt: int, number: int, previous: str | None, findings: tuple[Finding, ...]
@@ -165,18 +146,15 @@ class Search:
             previous=previous,
             findings=findings,
             frame=code_frame(previous or "", findings) if findings else "",
-            scores=tuple(self._best_score(candidate) for candidate in self.candidates),
+            scores=tuple(self.tuning.best_score(candidate) for candidate in self.candidates),
         )
         return self.author.write(brief)
 
     def _hardware(self) -> str:
-        if self._device(self._machine) == "cpu":
+        if self.tuning.device(self._machine) == "cpu":
             threads = self.settings.threads
             return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
         return f"{self._machine.cuda}, {self._machine.cuda_memory_bytes / 2**30:.0f} GiB"
-
-    def _device(self, machine: Hello) -> str:
-        return "cuda" if self.settings.device != "cpu" and machine.cuda else "cpu"
 
     def _check(self, draft: Draft, name: str, attempt: int, worker: Worker) -> Checked:
         """Every gate in order; the attempt is recorded with what was found."""
@@ -239,75 +217,8 @@ class Search:
         self.journal.folder.write_json(f"candidates/{candidate.name}/signature.json", data)
         return data
 
-    # -- tune, score, record --------------------------------------------------------------------
-
-    def _tune(self, candidate: Candidate, quota: int | None, worker: Worker) -> None:
-        """Trials of one candidate until it has had `quota`. Raises Spent and, without a quota, NoProposal."""
-        tuner = self._tuner(candidate)
-        while quota is None or len(self._trials_of(candidate)) < quota:
-            check_budget(self.settings.budget, self.journal.elapsed_s, self.trials)
-            try:
-                call = self._propose(candidate, tuner)
-            except NoProposal as exhausted:
-                ended = (
-                    f"{self._key(candidate)}#{self._times('tuning_ended', self._key(candidate), again=False)}"
-                )
-                self.journal.once("tuning_ended", ended, partial(dict, reason=str(exhausted)))
-                if quota is None:
-                    raise
-                return
-            tuner.tell(self._train(candidate, call, worker))
-
-    def _propose(self, candidate: Candidate, tuner: Tuner) -> Call:
-        times = self._times("tuning_ended", self._key(candidate))
-        scope = f"{candidate.name}/tune/{len(self._trials_of(candidate)) + 1}"
-        self._about(f"{scope}~{times}" if times else scope)
-        budget = self.settings.budget.trials
-        proposed = tuner.ask(None if budget is None else budget - len(self.trials))
-        data = self.journal.once("call", self._key(candidate), lambda: codec.call_to_json(proposed))
-        return codec.call_from_json(data)
-
-    def _train(self, candidate: Candidate, call: Call, worker: Worker) -> Trial:
-        event = self.journal.recall("trial", self._key(candidate))
-        if event is None:
-            number = 1 + len(self.journal.folder.of_kind("trial"))
-            spent = self.letters.spent() if self.letters else Spending("", 0)
-
-            def produce() -> dict[str, Any]:
-                # of the worker that trains, which after a resume may be on another machine
-                device = self._device(worker.hello)
-                data = self.runner.run(candidate, call, number, worker, device, self._seconds_left())
-                return data | spent._asdict()
-
-            event = self.journal.record("trial", self._key(candidate), produce)
-        trial = codec.trial_from_json(event.data)
-        self.trials.append(trial)
-        return trial
-
-    def _seconds_left(self) -> float | None:
-        budget = self.settings.budget.seconds
-        return None if budget is None else max(1.0, budget - self.journal.elapsed_s)
-
-    def _tuner(self, candidate: Candidate) -> Tuner:
-        if candidate.name not in self._tuners:
-            tuner = self._tuners[candidate.name] = self.make_tuner(candidate)
-            for trial in self._trials_of(candidate):
-                if trial.code_hash == candidate.code_hash:
-                    tuner.tell(trial)
-        return self._tuners[candidate.name]
-
-    def _trials_of(self, candidate: Candidate) -> list[Trial]:
-        return [trial for trial in self.trials if trial.candidate == candidate.name]
-
-    def _best_score(self, candidate: Candidate) -> float | None:
-        best = next(iter(ranked(self._trials_of(candidate))), None)
-        return best.score if best else None
-
-    def _key(self, candidate: Candidate) -> str:
-        return f"{candidate.name}/{len(self._trials_of(candidate)) + 1}"
-
     def _leader(self) -> Candidate:
-        best = self.best()
+        best = self.tuning.best()
         return next(c for c in self.candidates if best is None or c.name == best.candidate)
 
     def _about(self, scope: str) -> None:
@@ -315,13 +226,13 @@ class Search:
             self.letters.scope = scope
 
     @contextmanager
-    def _worker(self) -> Iterator[LazyWorker]:
-        """A fresh worker: one candidate never meets what another left behind."""
-        worker = LazyWorker(lambda: self.sandbox.open(self.bundle), self._met)
+    def _crew(self) -> Iterator[Crew]:
+        """Fresh workers: one candidate never meets what another left behind."""
+        crew = Crew(lambda: self.sandbox.open(self.bundle), self._met, size=self.settings.parallel)
         try:
-            yield worker
+            yield crew
         finally:
-            worker.close()
+            crew.close()
 
 
 _UNCHANGED = Finding(

@@ -18,7 +18,7 @@ from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.sandbox.limits import Limits
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import Tuner
-from codegen_hpo.tuner.make import Model, TunerOptions, make_tuner
+from codegen_hpo.tuner.make import Model, make_tuner
 from codegen_hpo.tuner.subject import function_subject
 
 MakeTuner = Callable[[Candidate], Tuner]
@@ -51,7 +51,7 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None) -> MakeTuner:
             trials=settings.budget.trials,
             subject=function_subject(card, candidate.title, task.metric),
             model=model,
-            options=TunerOptions(history=settings.history, reasoning=settings.reasoning),
+            options=settings.tuning,
         )
 
     return make

@@ -14,6 +14,7 @@ from codegen_hpo.engine.parts import MakeAsk, MakeTuner, make_author, tuner_make
 from codegen_hpo.engine.prepare import prepare
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner
+from codegen_hpo.engine.tuning import Tuning
 from codegen_hpo.errors import (
     CodegenHpoError,
     EndpointError,
@@ -23,7 +24,7 @@ from codegen_hpo.errors import (
     StorageError,
 )
 from codegen_hpo.llm.events import LLMEvent
-from codegen_hpo.llm.ledger import Ledger, Price
+from codegen_hpo.llm.ledger import Price
 from codegen_hpo.records import Sink
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
@@ -101,15 +102,15 @@ class Session:
             sandbox=self.sandbox,
             settings=self.settings,
             metric=self.task.metric,
-            target=search.runner.target,
-            held_out=search.runner.held_out,
+            target=search.tuning.runner.target,
+            held_out=search.tuning.runner.held_out,
         )
         try:
             ending = search.run()
         except EndpointError as error:
             # what was trained until then was paid for: it is finished before the error is told
-            if search.best() is not None:
-                opening.final(search.trials, f"the model's endpoint failed: {error}")
+            if search.tuning.best() is not None:
+                opening.final(search.tuning.trials, f"the model's endpoint failed: {error}")
             raise
         if not search.candidates:
             attempts = len(self.folder.of_kind("attempt"))
@@ -122,7 +123,7 @@ class Session:
                 f"no candidate met the contract in {attempts} attempts; {ending.reason}",
                 hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",
             )
-        opening.final(search.trials, ending.reason)
+        opening.final(search.tuning.trials, ending.reason)
         journal.note("finished", "", ending._asdict())
 
     def _portable(self, error: Exception) -> str:
@@ -138,10 +139,15 @@ class Session:
             settings=self.settings,
             author=self.author or make_author(self.settings, ask, default_transform),
             sandbox=self.sandbox,
-            make_tuner=self.make_tuner or tuner_maker(self.settings, self.task, ask),
+            tuning=Tuning(
+                settings=self.settings,
+                make_tuner=self.make_tuner or tuner_maker(self.settings, self.task, ask),
+                journal=journal,
+                letters=letters,
+                runner=TrialRunner.of(self.folder, self.settings, self.task.metric),
+            ),
             journal=journal,
             letters=letters,
-            runner=TrialRunner.of(self.folder, self.settings, self.task.metric),
             bundle=self.folder.path / "bundle",
         )
 
@@ -152,8 +158,7 @@ class Session:
         def wait(event: LLMEvent) -> None:
             journal.note("model_" + event.kind, "", {"text": str(event), "seconds": event.wait_s})
 
-        ledger = Ledger(price=price_of(self.settings))
-        return Correspondence(self.make_ask(wait), journal, ledger, self.settings.budget)
+        return Correspondence(self.make_ask(wait), journal, price_of(self.settings), self.settings.budget)
 
 
 def price_of(settings: Settings) -> Price | None:

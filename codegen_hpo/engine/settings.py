@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-TunerName = Literal["llm", "random", "tpe"]
-History = Literal["compressed", "chat"]
+from codegen_hpo.tuner.make import TunerOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +23,8 @@ class Settings:
     """Every choice of a run that is not the task, resolved: no secrets, no paths."""
 
     author: str = "cookbook"  # "cookbook", "llm:<model>" or a name of the caller's own
-    tuner: TunerName | str = "tpe"
-    history: History = "compressed"
-    reasoning: bool = False
+    tuner: str = "tpe"  # one of make.TUNERS, or "custom"
+    tuning: TunerOptions = field(default_factory=TunerOptions)
     candidates: int = 1
     explore: int | None = None  # trials of each candidate before the best one takes the rest
     repairs: int = 5  # attempts to mend a draft before a fresh start
@@ -35,7 +33,8 @@ class Settings:
     sandbox: str = "auto"
     unsafe: bool = False
     device: str = "auto"
-    threads: int = 2
+    threads: int = 2  # of one trial
+    parallel: int = 1  # trials at once
     memory_bytes: int = 4 << 30
     trial_s: float = 300.0  # training time of one trial
     private: bool = False
@@ -54,9 +53,8 @@ class Settings:
     def from_json(cls, data: Mapping[str, Any]) -> "Settings":
         fields = dict(data)
         price = fields.pop("price")
-        return cls(
-            **fields | {"budget": Budget(**fields["budget"]), "price": tuple(price) if price else None}
-        )
+        nested = {"budget": Budget(**fields["budget"]), "tuning": TunerOptions(**fields["tuning"])}
+        return cls(**fields | nested, price=tuple(price) if price else None)
 
 
 def trials_to_explore(candidates: int, trials: int | None) -> int | None:

@@ -1,8 +1,9 @@
-"""A worker that is opened when it is first needed, or in the background shortly before."""
+"""Workers that are opened when they are first needed, or in the background shortly before."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import LifoQueue
 
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.records import Job, Outcome
@@ -20,6 +21,7 @@ class LazyWorker:
         self._open, self._met = open_worker, met
         self._worker: Worker | None = None
         self._spare: _Spare | None = None
+        self._closed = False
 
     @property
     def hello(self) -> Hello:
@@ -31,9 +33,13 @@ class LazyWorker:
             self._spare = _Spare(self._open)
 
     def run(self, job: Job) -> Outcome:
-        return self._started().run(job)
+        outcome = self._started().run(job)
+        if self._closed:  # by another thread: that the job was killed is not its own fault
+            raise SandboxError("the sandbox worker was closed at work")
+        return outcome
 
     def close(self) -> None:
+        self._closed = True
         spare, self._spare = self._spare, None
         if spare:
             with suppress(SandboxError):  # nobody needed it
@@ -52,6 +58,40 @@ class LazyWorker:
             self._spare = None
             self._met(self._worker.hello)
         return self._worker
+
+
+class Crew:
+    """The workers of one candidate, as many as trials run at once.
+
+    Args:
+        open_worker: opens one.
+        met: told what each said of itself; may be called from several threads.
+        size: how many.
+    """
+
+    def __init__(self, open_worker: Callable[[], Worker], met: Callable[[Hello], None], *, size: int) -> None:
+        self._workers = [LazyWorker(open_worker, met) for _ in range(size)]
+        self._idle: LifoQueue[LazyWorker] = LifoQueue()
+        for worker in reversed(self._workers):
+            self._idle.put(worker)
+
+    @property
+    def first(self) -> LazyWorker:
+        """The worker for what is done one at a time."""
+        return self._workers[0]
+
+    @contextmanager
+    def taken(self) -> Iterator[LazyWorker]:
+        """An idle worker, for as long as it is needed."""
+        worker = self._idle.get()
+        try:
+            yield worker
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
 
 
 class _Spare:

@@ -8,7 +8,7 @@ from typing import Any
 from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.llm import cassette
 from codegen_hpo.llm.ledger import Ledger, Price
-from codegen_hpo.records import Candidate, Finding, Trial, ranked
+from codegen_hpo.records import Candidate, Event, Finding, Trial, ranked
 from codegen_hpo.scoring.baselines import Baseline
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
@@ -97,7 +97,8 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
             for event in folder.of_kind("attempt")
         ),
         candidates=candidates,
-        trials=tuple(codec.trial_from_json(event.data) for event in folder.of_kind("trial")),
+        # trials that ran side by side are recorded as they end
+        trials=tuple(sorted(map(_trial, folder.of_kind("trial")), key=lambda trial: trial.number)),
         baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
         final=Final(**finals[-1].data["result"], openings=len(finals)) if finals else None,
         disqualified={event.key: event.data["reason"] for event in folder.of_kind("disqualified")},
@@ -105,6 +106,10 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
         limit=finished[-1].data["limit"] if finished else "",
         elapsed_s=last.elapsed_s if last else 0.0,
     )
+
+
+def _trial(event: Event) -> Trial:
+    return codec.trial_from_json(event.data)
 
 
 def read_task(folder: RunFolder) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-from codegen_hpo.records import Call, Trial
+from codegen_hpo.records import Trial
+
+Turn = TypeVar("Turn")  # a Call, or whatever holds one
 
 
 def drive(
-    propose: Callable[[Sequence[Call]], Call | None],
-    evaluate: Callable[[Call], Trial],
+    propose: Callable[[Sequence[Turn]], Turn | None],
+    evaluate: Callable[[Turn], Trial],
     tell: Callable[[Trial], None],
     *,
     parallel: int = 1,
@@ -32,25 +35,25 @@ def drive(
         what `propose` and `evaluate` raise.
     """
     if parallel == 1:
-        while (call := propose(())) is not None:
-            tell(evaluate(call))
+        while (turn := propose(())) is not None:
+            tell(evaluate(turn))
         return
-    running: deque[tuple[Call, Future[Trial]]] = deque()
+    running: deque[tuple[Turn, Future[Trial]]] = deque()
 
     def settle(below: int) -> None:
         while len(running) >= below:
-            tell(running[0][1].result())
-            running.popleft()
+            tell(running.popleft()[1].result())
 
     pool = ThreadPoolExecutor(parallel, thread_name_prefix="trial")
     try:
         try:
-            while (call := propose([call for call, _ in running])) is not None:
-                running.append((call, pool.submit(evaluate, call)))
+            while (turn := propose([turn for turn, _ in running])) is not None:
+                running.append((turn, pool.submit(evaluate, turn)))
                 settle(parallel)
-        finally:
-            # whatever ended the search: what was begun is finished and told
-            settle(1)
+        except Exception:
+            settle(1)  # whatever ended the search: what was begun is finished and told
+            raise
+        settle(1)
     except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
         if not isinstance(error, Exception):

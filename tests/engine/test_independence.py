@@ -332,7 +332,7 @@ def test_the_honest_function_wins_though_another_one_leads(tmp_path: Path) -> No
     assert ranked(run.history.trials)[0].candidate == "c01"
     assert run.best.candidate.title == "The honest one."
     told = run.history.disqualified
-    assert set(told) == {t.name for t in run.history.trials if t.candidate == "c01"}
+    assert {"t001"} <= set(told) <= {t.name for t in run.history.trials if t.candidate == "c01"}
     first, reason = next(iter(told.items()))
     assert "another order and batch size" in reason
     shown = CliRunner().invoke(cli, ["show", str(run.path)]).stdout

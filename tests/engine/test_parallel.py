@@ -1,0 +1,163 @@
+"""Several trials at once: what is proposed does not depend on which of them ends first."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import Interrupted, SandboxError
+from codegen_hpo.records import Event, Job, Outcome
+from codegen_hpo.run import Run
+from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
+
+Start = Callable[..., Run]
+Script = Callable[[Job], Outcome]
+
+
+class Waiting:
+    """A script whose training jobs take their own time, and which counts how many are under way."""
+
+    def __init__(self, script: Script, seconds: Callable[[int], float]) -> None:
+        self._script, self._seconds = script, seconds
+        self._lock = threading.Lock()
+        self._begun = self._under_way = 0
+        self.most = 0
+
+    def __call__(self, job: Job) -> Outcome:
+        if job.kind != "train":
+            return self._script(job)
+        with self._lock:
+            self._begun += 1
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+            wait_s = self._seconds(self._begun)
+        time.sleep(wait_s)
+        with self._lock:
+            self._under_way -= 1
+        return self._script(job)
+
+
+def told(run: Run) -> list[tuple[int, str, float | None]]:
+    return [(t.number, json.dumps(dict(t.call.arguments)), t.score) for t in run.history.trials]
+
+
+def test_the_order_in_which_trials_end_changes_nothing(
+    start: Start, sandbox: ScriptedSandbox, tmp_path: Path
+) -> None:
+    runs = []
+    for name, seconds in (("even", lambda k: 0.1), ("odd", lambda k: 0.3 if k % 3 == 2 else 0.0)):
+        script = Waiting(sandbox._script, seconds)
+        options = {"budget": Budget(trials=10), "parallel": 3, "runs": tmp_path / name}
+        runs.append(start(sandbox=ScriptedSandbox(script), **options))
+        assert 1 < script.most <= 3
+    assert told(runs[0]) == told(runs[1])
+    assert [t.number for t in runs[0].history.trials] == list(range(1, 11))
+    ended = [[event.data["number"] for event in run.folder.of_kind("trial")] for run in runs]
+    assert ended[1] != sorted(ended[1]), "no trial overtook another: nothing was tested"
+
+
+def test_more_at_once_means_that_less_was_known(start: Start, tmp_path: Path) -> None:
+    one = start(budget=Budget(trials=30), runs=tmp_path / "one")
+    four = start(budget=Budget(trials=30), parallel=4, runs=tmp_path / "four")
+    assert told(one)[0] == told(four)[0]
+    assert told(one)[10:] != told(four)[10:]
+    assert len({arguments for _, arguments, _ in told(four)}) == 30
+
+
+def test_the_limits_of_a_budget_count_the_trials_under_way(start: Start) -> None:
+    history = start(budget=Budget(trials=5), parallel=4).history
+    assert len(history.trials) == 5
+    assert history.ended == "5 trials are done"
+
+
+def test_a_kill_after_any_event_changes_no_proposal(
+    start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    class KillAfter:
+        def __init__(self, events: int) -> None:
+            self._left = events
+
+        def receive(self, event: Event) -> None:
+            self._left -= 1
+            if self._left < 0:
+                raise Killed
+
+    options = {"budget": Budget(trials=7), "parallel": 3}
+    whole = start(runs=tmp_path / "whole", **options)
+    first = next(e.number for e in whole.folder.events if e.kind == "prepared")
+    for kill_after in range(first + 1, len(whole.folder.events)):
+        runs = tmp_path / f"killed-{kill_after}"
+        with pytest.raises(Killed):
+            start(runs=runs, sinks=[KillAfter(kill_after)], **options)
+        run = Run.open(next(runs.iterdir()))
+        run.resume(author=ScriptedAuthor([source] * 12), sandbox=sandbox)
+        assert told(run) == told(whole), f"killed after {kill_after} events"
+        keys = [event.key for event in run.folder.of_kind("trial")]
+        assert len(keys) == len(set(keys)) == 7, "a trial that was done is not done again"
+
+
+def test_ctrl_c_ends_the_trials_under_way_at_once_and_records_none_of_them(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    usual = sandbox._script
+    ended = threading.Event()
+
+    class Worker:
+        """A worker whose jobs last until it is closed."""
+
+        hello = sandbox.open(Path()).hello
+
+        def run(self, job: Job) -> Outcome:
+            first = job.kind == "train" and job.arguments == {"learning_rate": 0.01, "momentum": 0.9}
+            if job.kind == "train" and not first:
+                assert ended.wait(30), "the worker was not closed"
+                return Outcome(status="killed", error="the sandbox worker died")
+            return usual(job)
+
+        def close(self) -> None:
+            ended.set()
+
+    class Endless:
+        name = "endless"
+
+        def open(self, bundle: Path) -> Worker:
+            return Worker()
+
+    class Stop:
+        def receive(self, event: Event) -> None:
+            if event.kind == "call" and event.key == "c01/3":
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        start(sandbox=Endless(), sinks=[Stop()], parallel=3)
+    run = Run.open(caught.value.run)
+    assert [t.call.proposed_by for t in run.history.trials] == ["default"]
+    run.resume(author=ScriptedAuthor([source]), sandbox=sandbox)
+    assert len(run.history.trials) == 6
+
+
+def test_a_fault_of_the_host_ends_the_run_once_the_others_are_recorded(
+    start: Start, sandbox: ScriptedSandbox
+) -> None:
+    usual = sandbox._script
+    begun = []
+
+    def breaks(job: Job) -> Outcome:
+        if job.kind == "train":
+            begun.append(job)
+            if len(begun) == 3:
+                raise SandboxError("the engine is gone")
+            time.sleep(0.05)
+        return usual(job)
+
+    with pytest.raises(SandboxError, match="the engine is gone") as caught:
+        start(sandbox=ScriptedSandbox(breaks), parallel=3)
+    assert caught.value.run is not None
+    assert len(Run.open(caught.value.run).history.trials) == len(begun) - 1
