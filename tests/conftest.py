@@ -28,7 +28,7 @@ def docker_image() -> str:
     import docker
     from docker.errors import DockerException, ImageNotFound
 
-    from codegen_hpo.sandbox.image import BASE_VARIABLE, ensure_image, image_name
+    from codegen_hpo.sandbox.image import BASE_VARIABLE, find_or_build, image_name
 
     try:
         client = docker.from_env()
@@ -37,7 +37,7 @@ def docker_image() -> str:
         pytest.skip(f"no Docker engine: {error}")
     try:
         if BASE_VARIABLE in os.environ:
-            return ensure_image(client)
+            return find_or_build(client).name
         return str(client.images.get(image_name(client)).tags[0])
     except ImageNotFound:
         pytest.skip(f"the sandbox image is not built, and {BASE_VARIABLE} names no local base for it")

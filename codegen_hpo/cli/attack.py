@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codegen_hpo.sandbox.names import WALLS
+
 if TYPE_CHECKING:
     from codegen_hpo.sandbox.base import Sandbox
     from codegen_hpo.testing.attacks import Attack
     from codegen_hpo.testing.attacks.run import Report, Result
 
-WALLS = ("docker", "bubblewrap", "landlock")
 _NOT_CONTAINED = 1
 
 

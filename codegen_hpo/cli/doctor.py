@@ -64,7 +64,7 @@ def _torch() -> Iterator[Line]:
 
 def _sandboxes() -> Iterator[Line]:
     """The back ends that a model's code may run in, then the child process that the cookbook runs in."""
-    from codegen_hpo.sandbox.choose import WALLS
+    from codegen_hpo.sandbox.names import WALLS
 
     works = False
     for name in WALLS:

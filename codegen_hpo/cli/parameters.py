@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from codegen_hpo.sandbox.names import NAMES
+
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -166,7 +168,7 @@ def sandbox_options(command: Any) -> Any:
     )
     which = click.option(
         "--sandbox",
-        type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "none"]),
+        type=click.Choice(NAMES),
         default="auto",
         show_default=True,
         help="Where code runs. auto: none for our own cookbook; for a model's code the first of docker, "

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codegen_hpo.cli.attack import WALLS, attack
+from codegen_hpo.cli.attack import attack
+from codegen_hpo.sandbox.names import WALLS
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -8,9 +8,7 @@ from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.sandbox.devices import read_device
 from codegen_hpo.sandbox.ladder import Ladder
 from codegen_hpo.sandbox.limits import Limits
-
-WALLS = ("docker", "bubblewrap", "landlock")  # the order in which `auto` tries them
-NAMES = ("auto", *WALLS, "none")
+from codegen_hpo.sandbox.names import NAMES, WALLS
 
 _FIXES = (
     "install Docker (https://docs.docker.com/engine/install) and start it; or on Linux install bubblewrap "

@@ -24,8 +24,6 @@ from codegen_hpo.sandbox.removal import remove_quietly, sweep_orphans
 from codegen_hpo.sandbox.upload import NOTICE, is_unseen, mount_of, upload
 from codegen_hpo.sandbox.warm import Connection, UnseenBundleError, Wall, WarmWorker
 
-__all__ = ["DockerSandbox", "DockerWorker", "connect"]
-
 
 class DockerSandbox:
     """Runs each worker in a container of its own.

@@ -39,11 +39,6 @@ class FoundImage(NamedTuple):
     seconds: float
 
 
-def ensure_image(client: docker.DockerClient, base: str | None = None, device: str = "auto") -> str:
-    """The tag of an image that exists; see `find_or_build`."""
-    return find_or_build(client, base=base, device=device).name
-
-
 def find_or_build(
     client: docker.DockerClient,
     *,

@@ -95,7 +95,7 @@ def _reported(job: Job, received: Received, shape: Shape, facts: dict[str, Any])
         "stage": "",
         "parameters": report.parameters,
         "best_epoch": report.best_epoch,
-        "stopped": short(report.stopped, 40),
+        "stopped": report.stopped,
         "notes": tuple(short(note, 200) for note in report.notes),
     }
     if job.kind == "dry_run":
@@ -151,7 +151,8 @@ def _checks(job: Job, received: Received) -> tuple[Check, ...]:
     for data in received.checks():
         if data.point >= len(job.points):
             raise BadFrameError(f"a check of point {data.point}, there are {len(job.points)}")
-        error, rule = short(data.error), short(data.rule, 40)
+        error = short(data.error)
+        rule = "memory" if _out_of_memory(data.error) else short(data.rule, 40)
         checks[data.point] = Check(dict(job.points[data.point]), data.parameters, error, rule, data.line)
     return tuple(checks[point] for point in sorted(checks))
 

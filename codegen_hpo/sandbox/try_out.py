@@ -117,7 +117,9 @@ def _opened(sandbox: Sandbox) -> Iterator[tuple[Worker, float]]:
 def _ready(worker: Worker, started_s: float) -> str:
     hello = worker.hello
     versions = f"Python {hello.python}, torch {hello.torch}, {hello.cuda or 'CPU'}"
-    return f"worker ready in {started_s:.1f} s ({versions})"
+    limit = hello.memory_limit_bytes
+    most = "" if limit is None else f", at most {limit / 2**30:.1f} GiB"
+    return f"worker ready in {started_s:.1f} s ({versions}{most})"
 
 
 def _step(worker: Worker) -> Probe:

@@ -187,7 +187,7 @@ class WarmWorker:
                 hint="see that nvidia-smi works and torch has CUDA; --device auto takes the CPU instead",
             )
         if wall.device == "auto" and not data.cuda and _DRIVER.exists():
-            notices += (f"in the sandbox {wall.name} torch {data.torch} sees no such GPU",)
+            notices += (f"trials run on the CPU: torch {data.torch} in the sandbox {wall.name} sees no GPU",)
         return Hello(
             python=data.python,
             torch=data.torch,

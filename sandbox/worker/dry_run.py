@@ -15,7 +15,6 @@ from training import Trainer
 
 MAX_PARAMETERS = 200_000_000
 _ROWS = 64
-_OUT_OF_MEMORY = ("MemoryError", "DefaultCPUAllocator", "bad_alloc", "out of memory")
 
 Function = Callable[..., object]
 Stage = Callable[[str, int], None]
@@ -57,8 +56,7 @@ class DryRun:
             return Check(point, run(), "", "", None)
         except BaseException as error:  # the candidate may raise anything, SystemExit too
             failure = describe(error)
-            out_of_memory = any(text in failure.error for text in _OUT_OF_MEMORY)
-            return Check(point, 0, failure.error, "memory" if out_of_memory else failure.rule, failure.line)
+            return Check(point, 0, failure.error, failure.rule, failure.line)
 
     def _small(self, point: int, arguments: Mapping[str, Any]) -> int:
         settings = training_arguments.read(arguments, self._bundle.default_transform)

@@ -325,6 +325,7 @@ def fitted(tmp_path: Path, *sources: str) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_the_honest_function_wins_though_another_one_leads(tmp_path: Path) -> None:
     honest = source_of(Parts(forward="return self.last(h) * 0.5"), "The honest one.")
     cheat = source_of(DEPENDENT["a batch that is standardised"], "The other one.")
@@ -339,6 +340,7 @@ def test_the_honest_function_wins_though_another_one_leads(tmp_path: Path) -> No
     assert f"{first} is disqualified: its predictions for the same rows differ" in shown
 
 
+@pytest.mark.slow
 def test_a_run_of_cheats_has_no_model(tmp_path: Path) -> None:
     with pytest.raises(NoModelError, match="usable model"):
         fitted(tmp_path, source_of(DEPENDENT["a batch that is standardised"], "The other one."))
@@ -349,6 +351,7 @@ def test_a_run_of_cheats_has_no_model(tmp_path: Path) -> None:
         run.best  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_function_that_hangs_in_the_check_costs_its_time_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

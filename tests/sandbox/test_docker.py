@@ -165,6 +165,7 @@ def test_an_engine_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tm
     assert "unset DOCKER_HOST" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_an_image_that_is_removed_in_the_middle_is_built_again(
     client: docker.DockerClient, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

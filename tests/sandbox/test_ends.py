@@ -179,6 +179,8 @@ import sys
 from pathlib import Path
 from codegen_hpo.records import Job
 from codegen_hpo.sandbox.choose import choose_sandbox
+
+pytestmark = pytest.mark.slow
 sandbox = choose_sandbox(sys.argv[1], trusted=True)
 try:
     print("starting", flush=True)

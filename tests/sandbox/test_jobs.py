@@ -177,3 +177,9 @@ def test_a_bundle_with_a_file_cut_short_is_a_fault_of_the_host(sandbox: Sandbox,
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(SandboxError, match=r"train_num.npy has \d+ bytes"):
         sandbox.open(tmp_path)
+
+
+def test_a_dry_run_that_asks_for_too_much_memory_is_told_from_one_that_raises(worker: Worker) -> None:
+    for statement, rule in (("torch.empty(1 << 50)", "memory"), ("raise KeyError", "exception")):
+        job = Job(kind="dry_run", source=sample_source(construct=statement), points=({"batch_size": 8},))
+        assert [check.rule for check in worker.run(job).checks] == [rule]

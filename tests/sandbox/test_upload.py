@@ -89,6 +89,8 @@ from codegen_hpo.testing.sandbox_cases import CASE_LIMITS, sample_source
 import docker
 from codegen_hpo.sandbox.containers import OWNER, own_labels
 
+pytestmark = pytest.mark.slow
+
 def state():
     filters = {"label": f"{OWNER}={own_labels()[OWNER]}"}
     return (len(client.containers.list(all=True, ignore_removed=True, filters=filters)),

@@ -85,6 +85,7 @@ def the_attack(name: str) -> Attack:
 
 
 @pytest.mark.parametrize("name", ["landlock", "bubblewrap"])
+@pytest.mark.slow
 def test_a_wall_contains_the_sharpest_programs(name: str) -> None:
     report = run_here(name, [the_attack(attack) for attack in QUICK])
     assert not_contained(report) == []
@@ -374,6 +375,7 @@ def test_a_hostile_text_stays_in_its_cell() -> None:
     assert "**NOT**" in row
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_table_and_tells_a_wall_from_none(tmp_path: Path) -> None:
     page, folder = tmp_path / "docs" / "attacks.md", tmp_path / "programs"
     folder.mkdir()

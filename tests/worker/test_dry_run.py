@@ -51,7 +51,7 @@ def test_a_good_function_passes_with_its_parameters_counted(bundle: Bundle) -> N
         ("returns", sample_source(returned="[model]"), "a list"),
         ("signature", "def make_model_and_optimizer(n_rows): pass", "n_rows"),
         ("lazy", sample_source().replace("nn.Linear(n_numeric,", "nn.LazyLinear("), "shape"),
-        ("memory", sample_source(construct="torch.empty(1 << 50)"), "allocate"),
+        ("exception", sample_source(construct="torch.empty(1 << 50)"), "allocate"),
     ],
 )
 def test_a_broken_clause_is_named(bundle: Bundle, rule: str, source: str, says: str) -> None:
@@ -95,4 +95,4 @@ def test_a_batch_of_full_size_is_tried_at_the_dearest_point(bundle: Bundle) -> N
     points = [{"batch_size": 64}, {"batch_size": 400}, {"batch_size": 128}]
     assert [dry_run.check(number, point).error for number, point in enumerate(points)] == ["", "", ""]
     complaints = dry_run.probe_memory(points)
-    assert [(complaint.point, complaint.rule) for complaint in complaints] == [(1, "memory")]
+    assert [(complaint.point, complaint.rule) for complaint in complaints] == [(1, "exception")]

@@ -1,0 +1,4 @@
+"""The sandboxes by name."""
+
+WALLS = ("docker", "bubblewrap", "landlock")  # the order in which `auto` tries them
+NAMES = ("auto", *WALLS, "none")
