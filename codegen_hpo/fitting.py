@@ -18,7 +18,7 @@ from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.make import TunerOptions
-from codegen_hpo.tuner.names import check_tuner
+from codegen_hpo.tuner.names import check_tuner, needs_model
 
 
 def fit(
@@ -57,7 +57,7 @@ def fit(
 
     Args:
         author: writes in place of the language model or the cookbook.
-        tuner: one of `codegen_hpo.tuner.make.TUNERS`, or what makes a tuner for a candidate.
+        tuner: one of `codegen_hpo.tuner.names.TUNERS`, or what makes a tuner for a candidate.
         tuning: how the tuner works.
         sandbox: "auto", "docker", "bubblewrap", "landlock", "none", or a sandbox of your own.
         unsafe: let "none" run code that a model wrote.
@@ -76,11 +76,12 @@ def fit(
         EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
     """
     endpoint = None
-    if not cookbook and author is None:
+    if not cookbook and (author is None or (isinstance(tuner, str) and needs_model(tuner))):
         endpoint = Endpoint.resolve(
             base_url=base_url,
             model=model,
             temperature=temperature,
+            max_tokens=reply_tokens,
             environ=os.environ if environ is None else environ,
         )
     by_model = endpoint is not None

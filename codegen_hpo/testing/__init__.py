@@ -1,4 +1,5 @@
-"""Doubles for tests of code that uses codegen-hpo: a scripted model server, author and sandbox."""
+"""Doubles for tests of code that uses codegen-hpo: a scripted model server, author and sandbox,
+and a model that tunes."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -7,11 +8,17 @@ if TYPE_CHECKING:
     from codegen_hpo.testing.authors import ScriptedAuthor as ScriptedAuthor
     from codegen_hpo.testing.sandboxes import ScriptedSandbox as ScriptedSandbox
     from codegen_hpo.testing.server import ScriptedServer as ScriptedServer
+    from codegen_hpo.testing.strategies import LocalSearch as LocalSearch
 
 # each is loaded when it is asked for: the sandbox double brings more with it than a test of the server needs
-_HOMES = {"ScriptedAuthor": "authors", "ScriptedSandbox": "sandboxes", "ScriptedServer": "server"}
+_HOMES = {
+    "LocalSearch": "strategies",
+    "ScriptedAuthor": "authors",
+    "ScriptedSandbox": "sandboxes",
+    "ScriptedServer": "server",
+}
 
-__all__ = ["ScriptedAuthor", "ScriptedSandbox", "ScriptedServer"]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:

@@ -1,5 +1,6 @@
 """What the classical tuners have in common: the rules around a sampler's proposals."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -11,11 +12,25 @@ from codegen_hpo.tuner import points
 from codegen_hpo.tuner.base import NoProposal
 
 MAX_REPEATS = 10  # duplicates that a sampler may propose before an untried point is looked for
+MAX_STARTUP = 10  # trials before a model of them is asked, however large the budget: Optuna's own number
+MAX_LOSS = 1e100  # what is further from 0 is alike: models square the losses
 MAX_LISTED = 5_000  # points of a finite space that are listed to find an untried one
 
 Sampler = Callable[[Sequence[Trial], Sequence[Arguments], int], Iterator[dict[str, Scalar]]]
 """Proposes points of one space, the next best one first, as long as it is asked to: given the trials told, in
 their order, the arguments of the calls under way, and a seed, and knowing nothing else."""
+
+
+def startup(trials: int | None) -> int:
+    """How many trials come before a model of them is asked: a quarter of the budget, as in SMAC, 2 to 10."""
+    return MAX_STARTUP if trials is None else min(max(trials // 4, 2), MAX_STARTUP)
+
+
+def finite_loss(trial: Trial) -> float | None:
+    """The loss to learn from; None of a trial that failed, as is one of NaN or infinity."""
+    if trial.loss is None or not math.isfinite(trial.loss):
+        return None
+    return min(max(trial.loss, -MAX_LOSS), MAX_LOSS)
 
 
 class ClassicalTuner:

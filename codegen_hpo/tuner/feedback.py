@@ -1,15 +1,22 @@
 """What a trial came to, in the words and numbers that a language model is told."""
 
+import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from codegen_hpo.bundle import STOP_ON
+from codegen_hpo.llm.prompts import quoted
 from codegen_hpo.records import Epoch, Trial
+from codegen_hpo.space import Arguments, Scalar, Space
 from codegen_hpo.task import Metric
 
 CURVE_POINTS = 12
 ERROR_CHARACTERS = 600
+BRIEF_ERROR_CHARACTERS = 160
+_TEXT_CHARACTERS = 1000  # of an option that is text
+_SECONDS = 1.0  # an objective's time is told from here on: below, it says nothing and varies
 
 _STOPPING = {
     "mse": "mean squared error in the target's own unit",
@@ -33,9 +40,9 @@ class Feedback(NamedTuple):
 
     number: int
     proposed_by: str
-    arguments: dict[str, object]
+    arguments: str  # a JSON object on one line
     result: str
-    error: str  # of a failed trial, trimmed; text of the sandbox, to be fenced
+    error: str  # of a failed trial, trimmed; text of what was run, to be fenced
     train_curve: str
     inner_curve: str
     units: Units
@@ -62,17 +69,18 @@ def loss_units(metric: Metric) -> Units:
     )
 
 
-def feedback(trial: Trial, metric: Metric, *, best: bool, curves: bool) -> Feedback:
-    """The trial's result, with its curves if asked for; `best` marks the leader of all trials."""
+def feedback(trial: Trial, metric: Metric, *, best: bool, detailed: bool) -> Feedback:
+    """The trial's result, with curves and whole error if `detailed`; `best` marks the leader of all."""
     outcome = trial.outcome
+    limit = ERROR_CHARACTERS if detailed else BRIEF_ERROR_CHARACTERS
     return Feedback(
         number=trial.number,
         proposed_by=trial.call.proposed_by,
-        arguments=dict(trial.call.arguments),
+        arguments=arguments_text(trial.call.arguments),
         result=result_line(trial, metric) + (" — the best so far" if best else ""),
-        error=outcome.error[-ERROR_CHARACTERS:] if trial.score is None else "",
-        train_curve=_curve(outcome.curve, "train_loss") if curves else "",
-        inner_curve=_curve(outcome.curve, "inner_loss") if curves else "",
+        error=outcome.error[-limit:] if trial.score is None else "",
+        train_curve=_curve(outcome.curve, "train_loss") if detailed else "",
+        inner_curve=_curve(outcome.curve, "inner_loss") if detailed else "",
         units=loss_units(metric),
     )
 
@@ -80,15 +88,39 @@ def feedback(trial: Trial, metric: Metric, *, best: bool, curves: bool) -> Feedb
 def result_line(trial: Trial, metric: Metric) -> str:
     """One line: the metric in scientific notation with four decimals, or how the trial failed; its cost."""
     outcome = trial.outcome
-    cost = f"{outcome.seconds:.1f} s, {outcome.parameters:,} parameters"
+    of_table = bool(metric.kinds)
+    cost = f"; {outcome.seconds:.1f} s" if of_table or outcome.seconds >= _SECONDS else ""
     if trial.score is None:
         where = f" in {outcome.stage}" if outcome.stage else ""
-        return f"failed ({outcome.status}{where}); {outcome.seconds:.1f} s"
-    ran = ""
+        return f"failed ({outcome.status}{where}){cost}"
+    if outcome.parameters:
+        cost += f", {outcome.parameters:,} parameters"
     if outcome.curve:
-        ran = f", best epoch {outcome.best_epoch} of {outcome.curve[-1].number}"
-        ran += f", stopped by {outcome.stopped}" if outcome.stopped else ""
-    return f"validation {metric.name} {trial.score:.4e}; {cost}{ran}"
+        cost += f", best epoch {outcome.best_epoch} of {outcome.curve[-1].number}"
+        cost += f", stopped by {outcome.stopped}" if outcome.stopped else ""
+    name = f"validation {metric.name}" if of_table else quoted(metric.name, 100)
+    return f"{name} {trial.score:.4e}{cost}"
+
+
+def arguments_text(arguments: Arguments) -> str:
+    """The arguments as a JSON object on one line, whose texts can end neither the line nor a fence or tag."""
+    pairs = (f"{quoted(name, _TEXT_CHARACTERS)}: {_value(value)}" for name, value in arguments.items())
+    return f"{{{', '.join(pairs)}}}"
+
+
+def usable(trial: Trial, space: Space) -> Trial | None:
+    """The trial as a tuner over `space` learns it; None when its arguments are not of this space.
+
+    Its arguments are written as the space writes them, and a value that is no finite number is a failure.
+    """
+    arguments = space.check(trial.call.arguments).arguments
+    if arguments is None:
+        return None
+    trial = replace(trial, call=replace(trial.call, arguments=arguments))
+    if trial.loss is not None and trial.score is not None and math.isfinite(trial.loss):
+        return trial
+    status = "nan" if trial.outcome.status == "ok" else trial.outcome.status
+    return replace(trial, score=None, loss=None, outcome=replace(trial.outcome, status=status))
 
 
 def thinned(curve: Sequence[Epoch], points: int = CURVE_POINTS) -> list[Epoch]:
@@ -104,3 +136,7 @@ def thinned(curve: Sequence[Epoch], points: int = CURVE_POINTS) -> list[Epoch]:
 
 def _curve(curve: Sequence[Epoch], loss: str) -> str:
     return ", ".join(f"{epoch.number}: {getattr(epoch, loss):.4g}" for epoch in thinned(curve))
+
+
+def _value(value: Scalar) -> str:
+    return quoted(value, _TEXT_CHARACTERS) if isinstance(value, str) else json.dumps(value)

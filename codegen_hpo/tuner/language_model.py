@@ -1,26 +1,27 @@
-"""Tuning by function calls: a language model proposes each call of the function.
+"""A language model proposes each call: by calling the function, or as a JSON object.
 
-The two prompt forms of "Using Large Language Models for Hyperparameter Optimization" (arXiv 2312.04528,
-section 2.2): "chat" sends the whole dialogue, "compressed" one message with all trials. Both are built anew
-from the trials at each ask, so a resumed run sends what an uninterrupted one would have sent.
+The method is that of "Using Large Language Models for Hyperparameter Optimization" (arXiv 2312.04528,
+sections 2.2 and 4.1). Every prompt is built anew from the trials, so a resumed run sends what an
+uninterrupted one would have sent.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
 from codegen_hpo.llm.messages import Ask, Message, Request
-from codegen_hpo.llm.prompts import fenced, quoted, render
+from codegen_hpo.llm.prompts import fenced, render
 from codegen_hpo.records import Call, Trial
 from codegen_hpo.space import Space, canonical
+from codegen_hpo.tuner import points
 from codegen_hpo.tuner.base import NoProposal
-from codegen_hpo.tuner.feedback import Feedback, feedback, result_line
+from codegen_hpo.tuner.feedback import arguments_text, result_line, usable
+from codegen_hpo.tuner.history import MODEL, THOUGHTS, Form, dialogue, digest, listed
 from codegen_hpo.tuner.reply import Proposal, read_reply
 from codegen_hpo.tuner.subject import Subject
-from codegen_hpo.tuner.tool import analysis_name, space_tool
+from codegen_hpo.tuner.tool import analysis_name, form, schema_text, space_tool
 
-_CURVES = 3  # in the compressed form, the best and the latest trials of this number show their curves
-_THOUGHTS = 2000  # characters kept of the model's own words
+Role = Literal["expert", "plain"]
+Replies = Literal["call", "json"]
 
 
 class LLMTuner:
@@ -30,8 +31,10 @@ class LLMTuner:
         space: the hyperparameters.
         ask: reaches the model.
         subject: what is tuned, in words.
-        history: the prompt form.
+        history: the form in which the trials are shown.
         reasoning: asks for a short analysis with each call; it is kept in `Call.reasoning`.
+        role: whether the system message makes an expert of the model (arXiv 2312.04528, appendix B.4).
+        replies: by a function call, or as one JSON object in the text.
         model: the model's name, for the record.
         complaints: unusable replies that are answered before the tuner gives up an ask.
     """
@@ -42,33 +45,41 @@ class LLMTuner:
         ask: Ask,
         subject: Subject,
         *,
-        history: Literal["chat", "compressed"] = "compressed",
+        history: Form = "compressed",
         reasoning: bool = False,
+        role: Role = "expert",
+        replies: Replies = "call",
         model: str = "",
         complaints: int = 5,
     ) -> None:
-        self.name = f"llm:{model}" if model else "llm"
+        self.name = f"{MODEL}:{model}" if model else MODEL
         self._space, self._ask, self._subject = space, ask, subject
-        self._history, self._reasoning = history, reasoning
+        self._history, self._reasoning, self._role, self._replies = history, reasoning, role, replies
         self._complaints = complaints
-        self._trials: list[Trial] = []
+        self._told: list[Trial] = []
         self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning)
 
     def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
         """The model's next call.
 
-        Raises NoProposal after too many unusable replies, and what the `ask` given at the start raises.
+        Raises NoProposal after too many unusable replies or when every point of the space was tried, and what
+        the `ask` given at the start raises.
         """
+        return self.propose(trials_left, running)
+
+    def propose(self, trials_left: int | None, running: Sequence[Call] = (), aside: str = "") -> Call:
+        """As `ask`; `aside` is put before the question."""
+        tried = self._tried(running)
+        if len(tried) >= points.count(self._space):
+            raise NoProposal(f"all {len(tried)} combinations of the arguments have been tried")
         refused: list[Proposal] = []
         while len(refused) <= self._complaints:
-            messages = self._messages(trials_left, refused)
-            reply = self._ask(Request(purpose="tune", messages=messages, tool=self._tool))
-            proposal = self._read(
-                read_reply(reply, self._space, self._subject.tool, analysis_name(self._space))
-            )
+            messages = self._messages(self._question(trials_left, running, aside, refused))
+            tool = self._tool if self._replies == "call" else None
+            proposal = self._read(Request(purpose="tune", messages=messages, tool=tool), tried)
             if proposal.arguments is not None:
-                thoughts = proposal.thoughts.strip()[:_THOUGHTS] if self._reasoning else ""
-                return Call(arguments=proposal.arguments, proposed_by="llm", reasoning=thoughts)
+                thoughts = proposal.thoughts.strip()[:THOUGHTS] if self._reasoning else ""
+                return Call(arguments=proposal.arguments, proposed_by=MODEL, reasoning=thoughts)
             refused.append(proposal)
         raise NoProposal(
             f"the model gave no usable call in {len(refused)} replies; "
@@ -76,74 +87,59 @@ class LLMTuner:
         )
 
     def tell(self, trial: Trial) -> None:
-        """Learns from a trial, whoever proposed it."""
-        self._trials.append(trial)
+        """Learns from a trial, whoever proposed it. One of another space is left out."""
+        learnt = usable(trial, self._space)
+        if learnt is not None:
+            self._told.append(learnt)
 
-    def _read(self, proposal: Proposal) -> Proposal:
-        """The proposal, refused if its arguments were tried before."""
-        if proposal.arguments is None:
+    def _tried(self, running: Sequence[Call]) -> dict[str, str]:
+        """What was tried and is under way, with what is to be said of it."""
+        tried = {}
+        for trial in self._told:
+            earlier = result_line(trial, self._subject.metric)
+            tried[canonical(trial.call.arguments)] = f"were tried in trial {trial.number}: {earlier}"
+        for call in running:
+            arguments = self._space.check(call.arguments).arguments
+            if arguments is not None:
+                tried[canonical(arguments)] = "are under way already"
+        return tried
+
+    def _read(self, request: Request, tried: dict[str, str]) -> Proposal:
+        """The model's proposal, refused if its arguments were tried before."""
+        tool = self._subject.tool if request.tool else ""
+        proposal = read_reply(self._ask(request), self._space, tool, analysis_name(self._space))
+        known = tried.get(canonical(proposal.arguments)) if proposal.arguments is not None else None
+        if known is None:
             return proposal
-        wanted = canonical(proposal.arguments)
-        for trial in self._trials:
-            if canonical(trial.call.arguments) == wanted:
-                earlier = result_line(trial, self._subject.metric)
-                complaint = f"these arguments were tried in trial {trial.number}: {earlier}; propose others"
-                return proposal._replace(arguments=None, complaints=(complaint,))
-        return proposal
+        return proposal._replace(arguments=None, complaints=(f"these arguments {known}; propose others",))
 
     # -- the prompt -----------------------------------------------------------------------------
 
-    def _messages(self, trials_left: int | None, refused: list[Proposal]) -> tuple[Message, ...]:
-        system = Message("system", render("tune_system", reasoning=self._reasoning))
-        task = self._subject.text
-        question = render(
+    def _messages(self, question: str) -> tuple[Message, ...]:
+        called = self._replies == "call"
+        expert = self._subject.expert if self._role == "expert" else ""
+        system = render("tune_system", expert=expert, called=called, reasoning=self._reasoning)
+        if self._history == "chat":
+            analysis = "" if called else analysis_name(self._space)
+            turns = dialogue(self._told, self._subject, question, analysis)
+        else:
+            show = digest if self._history == "digest" else listed
+            turns = [
+                Message("user", f"{self._subject.text}\n\n{show(self._told, self._subject)}\n\n{question}")
+            ]
+        return (Message("system", system), *turns)
+
+    def _question(
+        self, trials_left: int | None, running: Sequence[Call], aside: str, refused: Sequence[Proposal]
+    ) -> str:
+        return render(
             "tune_question",
+            aside=aside,
+            running=[(call.proposed_by, arguments_text(call.arguments)) for call in running],
             trials_left=trials_left,
             refused=[{"sent": fenced(p.quoted, 500), "complaints": p.complaints} for p in refused],
             reasoning=self._reasoning,
             tool=self._subject.tool,
+            form="" if self._replies == "call" else form(self._tool),
+            schema="" if self._replies == "call" else schema_text(self._tool),
         )
-        if self._history == "chat":
-            return (system, *self._dialogue(task, question))
-        table = render("tune_trials", trials=self._feedbacks(), metric=self._subject.metric)
-        return (system, Message("user", f"{task}\n\n{table}\n\n{question}"))
-
-    def _dialogue(self, task: str, question: str) -> list[Message]:
-        """User and assistant in turn; calls that others proposed are told within the user's turns."""
-        turns: list[Message] = []
-        told = [task]
-        best: Trial | None = None
-        for trial in self._trials:
-            own = trial.call.proposed_by == "llm"
-            if own:
-                turns += [
-                    Message("user", "\n\n".join(told)),
-                    Message("assistant", _own_words(trial, self._subject.tool)),
-                ]
-                told = []
-            if trial.loss is not None and (best is None or best.loss is None or trial.loss < best.loss):
-                best = trial
-            said = render(
-                "tune_feedback",
-                trial=feedback(trial, self._subject.metric, best=trial is best, curves=True),
-                own=own,
-            )
-            told.append(said)
-        return [*turns, Message("user", "\n\n".join([*told, question]))]
-
-    def _feedbacks(self) -> list[Feedback]:
-        ranked = [trial for trial in self._trials if trial.loss is not None]
-        ranked.sort(key=lambda trial: (trial.loss, trial.number))
-        shown = {trial.number for trial in ranked[:_CURVES] + self._trials[-_CURVES:]}
-        best = ranked[0].number if ranked else None
-        return [
-            feedback(trial, self._subject.metric, best=trial.number == best, curves=trial.number in shown)
-            for trial in self._trials
-        ]
-
-
-def _own_words(trial: Trial, tool: str) -> str:
-    """The model's earlier call as text: servers differ in how they take tool calls of the past."""
-    said = f"I call {tool} with the arguments {json.dumps(dict(trial.call.arguments))}"
-    thoughts = trial.call.reasoning
-    return f"Analysis: {quoted(thoughts, _THOUGHTS)}\n{said}" if thoughts else said

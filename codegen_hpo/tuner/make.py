@@ -1,26 +1,52 @@
 """The tuners by name."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.messages import Ask
 from codegen_hpo.space import Space
 from codegen_hpo.tuner.base import Tuner
-from codegen_hpo.tuner.classical import ClassicalTuner, Sampler
-from codegen_hpo.tuner.language_model import LLMTuner
+from codegen_hpo.tuner.centaur import CentaurTuner
+from codegen_hpo.tuner.classical import ClassicalTuner, Sampler, startup
+from codegen_hpo.tuner.history import History
+from codegen_hpo.tuner.language_model import LLMTuner, Replies, Role
+from codegen_hpo.tuner.names import CLASSICAL, check_tuner
 from codegen_hpo.tuner.subject import Subject
-
-History = Literal["compressed", "chat"]
+from codegen_hpo.tuner.warm_start import WarmStartTuner, first_turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunerOptions:
-    """How a tuner works, beside its name. What a tuner has no use for is not read."""
+    """How a tuner works, beside its name. What a tuner has no use for is not read.
 
-    history: History = "compressed"  # llm: the form of the prompt
-    reasoning: bool = False  # llm: a short analysis with each call
+    Raises:
+        ConfigError: a choice that there is not, or a number out of range.
+    """
+
+    history: History = "compressed"  # llm and hybrids: the form of the prompt; centaur has its own
+    reasoning: bool = False  # with a model: a short analysis with each call
+    role: Role = "expert"  # with a model: whether the system message makes an expert of it
+    replies: Replies = "call"  # with a model: by a function call, or as one JSON object in the text
+    llm_trials: int | None = None  # hybrids: calls of the model before the other tuner's; None: a third
+    llm_share: float = 0.3  # centaur: the share of the calls after the warm-up that the model makes
+
+    def __post_init__(self) -> None:
+        for name, choices in (("history", History), ("role", Role), ("replies", Replies)):
+            if getattr(self, name) not in get_args(choices):
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)!r}", hint=f"one of {', '.join(get_args(choices))}"
+                )
+        if self.llm_trials is not None and self.llm_trials < 1:
+            raise ConfigError(
+                f"the model's first calls are {self.llm_trials}, expected 1 or more",
+                hint="without any, take the classical tuner alone, such as --tuner tpe",
+            )
+        if not 0 < self.llm_share <= 1:
+            raise ConfigError(
+                f"the model's share of the calls is {self.llm_share}, expected more than 0 and at most 1",
+                hint="without any, take --tuner cmaes",
+            )
 
 
 class Model(NamedTuple):
@@ -43,7 +69,7 @@ def make_tuner(
     """The tuner of this name over a space.
 
     Args:
-        name: one of TUNERS.
+        name: one of names.TUNERS.
         space: what it proposes points of.
         seed: not negative.
         trials: the budget, by which a hybrid shares the work; None without a limit.
@@ -54,44 +80,47 @@ def make_tuner(
     Raises:
         ConfigError: an unknown name, or a tuner whose model or package is missing.
     """
+    check_tuner(name, with_model=model is not None and subject is not None)
+    if name in CLASSICAL or model is None or subject is None:  # without them it is classical: checked above
+        return ClassicalTuner(name, space, _sampler(name, space, seed, trials), seed)
     options = options or TunerOptions()
-    if name in _SAMPLERS:
-        return ClassicalTuner(name, space, _SAMPLERS[name](space), seed)
-    if name != "llm":
-        raise ConfigError(f"there is no tuner {name!r}", hint=f"one of {', '.join(TUNERS)}")
-    if model is None or subject is None:
-        raise ConfigError(
-            f"the tuner {name} needs a language model, and none is configured",
-            hint="set OPENAI_API_KEY or give --base-url; --tuner tpe needs none",
-        )
+    asked = _language_model(name, space, subject, model, options)
+    if name == "llm":
+        return asked
+    if name == "centaur":
+        return CentaurTuner(space, asked, seed, options.llm_share)
+    then = make_tuner(name.removeprefix("llm+"), space, seed=seed, trials=trials)
+    turns = first_turns(trials) if options.llm_trials is None else options.llm_trials
+    return WarmStartTuner(name, space, asked, then, turns)
+
+
+def _language_model(
+    name: str, space: Space, subject: Subject, model: Model, options: TunerOptions
+) -> LLMTuner:
     return LLMTuner(
         space,
         model.ask,
         subject,
-        history=options.history,
+        history="digest" if name == "centaur" else options.history,
         reasoning=options.reasoning,
+        role=options.role,
+        replies=options.replies,
         model=model.name,
     )
 
 
-def needs_model(name: str) -> bool:
-    """Whether the tuner of this name asks a language model."""
-    return name not in CLASSICAL
+def _sampler(name: str, space: Space, seed: int, trials: int | None) -> Sampler:
+    match name:
+        case "random" | "tpe" | "gp":
+            from codegen_hpo.tuner.optuna import OptunaSampler  # half a second to import
 
+            return OptunaSampler(space, name, startup(trials))
+        case "smac-rf" | "smac-gp":
+            from codegen_hpo.tuner.smac import SmacSampler
 
-def _random(space: Space) -> Sampler:
-    from codegen_hpo.tuner.optuna import OptunaSampler  # half a second to import
+            return SmacSampler(space, name, startup(trials), seed)
+        case "cmaes":
+            from codegen_hpo.tuner.cmaes import CmaesSampler
 
-    return OptunaSampler(space, "random")
-
-
-def _tpe(space: Space) -> Sampler:
-    from codegen_hpo.tuner.optuna import OptunaSampler
-
-    return OptunaSampler(space, "tpe")
-
-
-_SAMPLERS: dict[str, Callable[[Space], Sampler]] = {"random": _random, "tpe": _tpe}
-
-CLASSICAL = tuple(_SAMPLERS)
-TUNERS = (*CLASSICAL, "llm")
+            return CmaesSampler(space)
+    raise ValueError(f"not a classical tuner: {name}")

@@ -27,7 +27,7 @@ def read_reply(reply: Reply, space: Space, tool_name: str, analysis: str) -> Pro
     Args:
         reply: what the model answered.
         space: what the arguments must lie in.
-        tool_name: of the only tool.
+        tool_name: of the only tool; empty where an object in the text was asked for.
         analysis: the tool's argument for thoughts; it is taken out before the check.
     """
     if reply.finish in ("length", "cut"):
@@ -38,7 +38,7 @@ def read_reply(reply: Reply, space: Space, tool_name: str, analysis: str) -> Pro
         return Proposal(None, ("no call was made: the reply was refused or withheld",), reply.text, "")
     if reply.call is None:
         return _from_text(reply, space, tool_name, analysis)
-    if reply.call.name.rsplit(".", 1)[-1] != tool_name:
+    if tool_name and reply.call.name.rsplit(".", 1)[-1] != tool_name:
         complaint = f"unknown function {reply.call.name[:80]!r}: the only one is {tool_name}"
         return Proposal(None, (complaint,), reply.call.arguments, "")
     sent = reply.call.arguments
@@ -52,6 +52,9 @@ def read_reply(reply: Reply, space: Space, tool_name: str, analysis: str) -> Pro
 def _from_text(reply: Reply, space: Space, tool_name: str, analysis: str) -> Proposal:
     objects = [_unwrapped(found, space, tool_name) for found in _objects(reply.text[-_TEXT_LIMIT:])]
     fitting = [found for found in objects if any(name in space for name in found)]
+    if not fitting and not tool_name:
+        complaint = "no JSON object of the arguments was found: answer with one, and nothing else"
+        return Proposal(None, (complaint,), reply.text, "")
     if not fitting:
         complaint = (
             f"no call of {tool_name} was made; call it, or, if you cannot call functions, "

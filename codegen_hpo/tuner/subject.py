@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from codegen_hpo.llm.prompts import render
+from codegen_hpo.space import Space
 from codegen_hpo.task import Metric
 from codegen_hpo.tuner.feedback import loss_units
 
 GENERATED = "make_model_and_optimizer"
+EVALUATE = "evaluate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,7 @@ class Subject:
     tool: str  # the name of the function that the model calls
     title: str  # what a call of it does, in one sentence
     metric: Metric
+    expert: str = "You are an expert in optimisation who finds good values with few evaluations."
 
 
 def function_subject(card: str, function: str, metric: Metric) -> Subject:
@@ -28,5 +31,29 @@ def function_subject(card: str, function: str, metric: Metric) -> Subject:
         metric: what is scored, and its direction.
     """
     text = render("tune_task", card=card, function=function, metric=metric, units=loss_units(metric))
-    title = " ".join(function.split())
-    return Subject(text=text, tool=GENERATED, title=f"Builds, trains and scores: {title}", metric=metric)
+    return Subject(
+        text=text,
+        tool=GENERATED,
+        title=f"Builds, trains and scores: {' '.join(function.split())}",
+        metric=metric,
+        expert="You are an expert in machine learning who tunes neural networks for tables with few trials.",
+    )
+
+
+def objective_subject(description: str, metric: Metric, space: Space) -> Subject:
+    """Any objective that is evaluated at points of a space.
+
+    Args:
+        description: the user's own words on what is evaluated; may be empty.
+        metric: what an evaluation gives, and its direction; see `objective_metric`.
+        space: the arguments.
+    """
+    text = render("tune_objective", description=description.strip(), metric=metric, names=list(space))
+    return Subject(
+        text=text, tool=EVALUATE, title="Evaluates the objective at these arguments.", metric=metric
+    )
+
+
+def objective_metric(name: str, *, higher_is_better: bool = False) -> Metric:
+    """The value of any objective, under the name the user gave it: no table's metric, so it has no kinds."""
+    return Metric(name=name, kinds=(), higher_is_better=higher_is_better, needs="value")

@@ -1,9 +1,11 @@
-"""A search space as a tool that a language model can call."""
+"""A search space as a tool that a language model can call, or as a form that it fills in."""
 
+import json
 import math
 from typing import Any
 
 from codegen_hpo.llm.messages import Tool
+from codegen_hpo.llm.prompts import quoted
 from codegen_hpo.space import Choice, Dimension, Int, Scalar, Space
 
 ANALYSIS = "analysis"
@@ -42,6 +44,26 @@ def analysis_name(space: Space) -> str:
     while name in space:
         name += "_"
     return name
+
+
+def schema_text(tool: Tool) -> str:
+    """The JSON schema of the tool's arguments, for a prompt: nothing in it ends a tag or a code fence."""
+    text = json.dumps(tool.parameters, indent=1)
+    for character in "<>`":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def form(tool: Tool) -> str:
+    """An object of the tool's arguments with kinds in place of values: what a reply looks like."""
+    places = [f"{quoted(name, 500)}: {_kind(part)}" for name, part in tool.parameters["properties"].items()]
+    return f"{{{', '.join(places)}}}"
+
+
+def _kind(part: dict[str, Any]) -> str:
+    if "enum" in part:
+        return "option"
+    return '"text"' if part["type"] == "string" else str(part["type"])
 
 
 def _property(dimension: Dimension) -> dict[str, Any]:

@@ -1,12 +1,24 @@
+import json
 import math
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegen_hpo.records import Epoch
-from codegen_hpo.tuner.feedback import CURVE_POINTS, thinned
+from codegen_hpo.records import Call, Epoch, Outcome, Trial
+from codegen_hpo.space import Choice, Int, Space
+from codegen_hpo.tuner.feedback import CURVE_POINTS, arguments_text, result_line, thinned, usable
+from codegen_hpo.tuner.subject import objective_metric
 
 losses = st.floats(allow_infinity=True, allow_nan=True)
+
+
+SPACE = Space({"n": Int(1, 9), "act": Choice(("relu", "silu"))})
+
+
+def trial(score: float | None, loss: float | None = None, **arguments: object) -> Trial:
+    call = Call(arguments={"n": 3, "act": "silu"} | arguments, proposed_by="llm")  # type: ignore[arg-type]
+    outcome = Outcome(status="ok" if score is not None else "timeout", seconds=0.4)
+    return Trial(number=1, call=call, outcome=outcome, score=score, loss=score if loss is None else loss)
 
 
 def curve_of(values: list[float]) -> list[Epoch]:
@@ -35,3 +47,37 @@ def test_a_short_curve_is_shown_whole() -> None:
 def test_a_long_curve_uses_all_the_points_there_are() -> None:
     curve = curve_of([1.0 / number for number in range(1, 101)])
     assert len(thinned(curve)) >= CURVE_POINTS - 1
+
+
+def test_an_objective_is_told_by_name_and_value_alone() -> None:
+    assert result_line(trial(0.5), objective_metric("loss")) == '"loss" 5.0000e-01'
+    assert result_line(trial(None), objective_metric("loss")) == "failed (timeout)"
+
+
+def test_a_trial_is_learnt_as_its_space_writes_it() -> None:
+    learnt = usable(trial(0.5, n=4.0), SPACE)
+    assert learnt is not None
+    assert learnt.call.arguments == {"n": 4, "act": "silu"}
+    assert type(learnt.call.arguments["n"]) is int
+    assert usable(trial(0.5, depth=4), SPACE) is None
+    assert usable(trial(0.5, n=10), SPACE) is None
+
+
+def test_a_value_that_is_no_finite_number_is_a_failure() -> None:
+    for score, loss in ((math.nan, math.nan), (math.inf, math.inf), (math.inf, -math.inf), (None, 1.0)):
+        learnt = usable(trial(score, loss), SPACE)
+        assert learnt is not None
+        assert (learnt.score, learnt.loss) == (None, None)
+        assert learnt.outcome.status == ("timeout" if score is None else "nan")
+
+
+@given(
+    st.dictionaries(st.text(max_size=40), st.booleans() | st.integers() | st.text(max_size=40), max_size=5)
+)
+def test_any_arguments_are_one_line_of_json_without_tags_and_fences(arguments: dict[str, object]) -> None:
+    text = arguments_text(arguments)  # type: ignore[arg-type]
+    assert len(text.splitlines()) == 1
+    assert not set("<>`") & set(text)
+    shown = json.loads(text)
+    if all(str(word).isprintable() for pair in arguments.items() for word in pair):
+        assert shown == arguments

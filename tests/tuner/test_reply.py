@@ -144,3 +144,16 @@ def test_a_huge_text_is_read_in_bounded_time(text: str) -> None:
     before = time.process_time()
     assert read(text).arguments is None
     assert time.process_time() - before < 5
+
+
+def test_where_an_object_is_asked_for_none_is_complained_of_and_any_call_is_taken() -> None:
+    def asked(text: str, call: ToolCall | None = None) -> Proposal:
+        reply = Reply(text=text, call=call, finish="stop", usage=Usage(1, 1), model="m", seconds=0.0)
+        return read_reply(reply, SPACE, "", "analysis")
+
+    assert asked("Wider.").complaints == (
+        "no JSON object of the arguments was found: answer with one, and nothing else",
+    )
+    assert asked(json.dumps(GOOD)).arguments == GOOD
+    assert asked(json.dumps({"arguments": GOOD})).arguments == GOOD
+    assert asked("", ToolCall("whatever", json.dumps(GOOD))).arguments == GOOD

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen_hpo.space import Choice, Float, Int, Space
-from codegen_hpo.tuner.tool import analysis_name, space_tool
+from codegen_hpo.tuner.tool import analysis_name, form, schema_text, space_tool
 
 SPACE = Space(
     {
@@ -62,3 +62,21 @@ def test_any_description_gives_one_line_of_bounded_length(description: str) -> N
     assert len(said.splitlines()) == 1
     assert said.endswith("From 1 to 3; default 2.")
     assert len(tool.description) <= 1000
+
+
+def test_the_form_shows_every_argument_with_its_kind() -> None:
+    shown = form(space_tool(SPACE, "make", "Makes.", analysis=True))
+    assert shown == (
+        '{"analysis": "text", "width": integer, "dropout": number, "activation": option, '
+        '"residual": boolean, "heads": option, "decay": option}'
+    )
+
+
+@given(st.text(max_size=200), st.text(max_size=50))
+def test_the_schema_as_text_is_the_schema_and_ends_no_tag_and_no_fence(description: str, option: str) -> None:
+    space = Space({"x": Int(1, 3, description=description), option: Choice((option, "b"))})
+    tool = space_tool(space, "make", "Makes.")
+    text = schema_text(tool)
+    assert json.loads(text) == tool.parameters
+    assert not set("<>`") & set(text)
+    assert text.isascii()

@@ -1,0 +1,158 @@
+"""What a tuning prompt shows, read back out of a request: for models that are scripted to act on it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+_TRIAL = re.compile(r'^Trial (\d+) \("(.*?)"\): (\{.*\})$')
+_OWN = re.compile(r"^That was trial (\d+)\. What came of it:$")
+_RESULT = re.compile(r"^  .* (-?\d\.\d{4}e[+-]\d+)(?:;| —|$)")
+_FAILED = re.compile(r"^  failed \((\w+)")
+_RUNNING = re.compile(r'^- \("(.*?)"\) (\{.*\})$')
+_COUNT = re.compile(r"^(\d+) trials, of which (\d+) failed\.$")
+_LEFT = re.compile(r"^Trials left: (?:at most )?(\d+)\.")
+_REFUSED = re.compile(r"^\d+\. You sent:$")
+_SPREAD = re.compile(r"^- (\".*\"): (\S+) to (\S+)$")
+_SCHEMA = "JSON schema of the arguments:"
+
+
+class Lacking(Exception):  # noqa: N818 - what the prompt lacks
+    """The prompt does not hold what it promises; the text names it."""
+
+
+class Shown(NamedTuple):
+    """One trial."""
+
+    number: int
+    proposed_by: str
+    arguments: dict[str, Any]
+    score: float | None  # None when it failed
+
+
+class State(NamedTuple):
+    """What a prompt of `centaur` tells of CMA-ES."""
+
+    generation: int
+    step_size: float
+    mean: dict[str, Any]
+    spread: dict[str, tuple[float, float]]
+    suggestion: dict[str, Any]
+
+
+class Prompt(NamedTuple):
+    """All that a prompt tells."""
+
+    schema: Mapping[str, Any]  # of the arguments, the place for an analysis among them
+    tool: str  # the function to call; empty where a JSON object is asked for
+    higher_is_better: bool
+    trials: tuple[Shown, ...]  # by number
+    running: tuple[dict[str, Any], ...]
+    trials_left: int | None
+    refused: int  # replies to this question that could not be used
+    state: State | None
+
+
+def read_prompt(request: Mapping[str, Any]) -> Prompt:
+    """What the body of a request shows. Raises Lacking."""
+    schema, tool = _schema(request)
+    lines = list(_lines(request))
+    texts = [line for line, _ in lines]
+    higher, lower = (any(f"{way} is better" in line for line in texts) for way in ("higher", "lower"))
+    if higher == lower:
+        raise Lacking("a direction: whether higher or lower is better")
+    left = [int(found[1]) for line in texts if (found := _LEFT.match(line))]
+    running = [json.loads(found[2]) for line in texts if (found := _RUNNING.match(line))]
+    return Prompt(
+        schema=schema,
+        tool=tool,
+        higher_is_better=higher,
+        trials=_complete(_trials(lines, thoughts(schema)), texts),
+        running=tuple(running),
+        trials_left=left[-1] if left else None,
+        refused=sum(bool(_REFUSED.match(line)) for line in texts),
+        state=_state(texts) if "# The optimiser's state" in texts else None,
+    )
+
+
+def _schema(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    for tool in request.get("tools", ()):
+        return tool["function"]["parameters"], tool["function"]["name"]
+    _, marker, rest = str(request["messages"][-1]["content"]).rpartition(_SCHEMA)
+    if not marker:
+        raise Lacking("the space: neither a function to call nor a JSON schema")
+    return json.loads(rest), ""
+
+
+def _lines(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """The user's lines outside code fences, each with the arguments of the model's reply before it."""
+    replied: dict[str, Any] | None = None
+    for message in request["messages"]:
+        if message["role"] == "assistant":
+            said = message["content"].split("\n")[-1]
+            replied = json.loads(said[said.index("{") :])
+        fence = ""
+        for line in message["content"].split("\n") if message["role"] == "user" else ():
+            if fence:
+                fence = "" if line == fence else fence
+            elif line.startswith("```"):
+                fence = line
+            else:
+                yield line, replied
+
+
+def thoughts(schema: Mapping[str, Any]) -> list[str]:
+    """The names of the arguments that are no hyperparameters, but places for an analysis."""
+    parts = schema["properties"].items()
+    return [name for name, part in parts if part["type"] == "string" and "enum" not in part]
+
+
+def _trials(lines: list[tuple[str, dict[str, Any] | None]], beside: list[str]) -> dict[int, Shown]:
+    shown = {}
+    for (line, replied), (result, _) in zip(lines, [*lines[1:], ("", None)], strict=True):
+        if found := _TRIAL.match(line):
+            number, by, arguments = int(found[1]), found[2], json.loads(found[3])
+        elif found := _OWN.match(line):
+            if replied is None:
+                raise Lacking(f"the call that trial {found[1]} was")
+            number, by, arguments = int(found[1]), "llm", replied
+        else:
+            continue
+        score = _RESULT.match(result)
+        if score is None and not _FAILED.match(result):
+            raise Lacking(f"the result of trial {number}: {result!r}")
+        arguments = {name: value for name, value in arguments.items() if name not in beside}
+        shown[number] = Shown(number, by, arguments, float(score[1]) if score else None)
+    return shown
+
+
+def _complete(shown: dict[int, Shown], texts: list[str]) -> tuple[Shown, ...]:
+    """The trials by number. A list must show all, a digest at least the latest twenty."""
+    counts = [int(found[1]) for line in texts if (found := _COUNT.match(line))]
+    last = counts[0] if counts else max(shown, default=0)
+    first = max(1, last - 19) if counts else 1
+    missing = [number for number in range(first, last + 1) if number not in shown]
+    if missing:
+        raise Lacking(f"the trials {missing}")
+    return tuple(shown[number] for number in sorted(shown))
+
+
+def _state(texts: list[str]) -> State:
+    def after(label: str) -> str:
+        for line in texts:
+            if line.startswith(f"{label}: "):
+                return line.removeprefix(f"{label}: ")
+        raise Lacking(f"the optimiser's {label.lower()}")
+
+    spread = {
+        json.loads(found[1]): (float(found[2]), float(found[3]))
+        for line in texts
+        if (found := _SPREAD.match(line))
+    }
+    return State(
+        generation=int(after("Generation")),
+        step_size=float(after("Step size").split()[0]),
+        mean=json.loads(after("Mean")),
+        spread=spread,
+        suggestion=json.loads(after("Its own suggestion for this call")),
+    )
