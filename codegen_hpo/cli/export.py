@@ -9,16 +9,50 @@ from codegen_hpo.cli.parameters import find_run, json_option, run_argument
 
 @click.command("export")
 @run_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new folder for the best model.")
+@click.option("--optuna", "storage", metavar="URL", help="A storage for all trials: sqlite:///study.db.")
+@click.option("--study-name", default="", help="With --optuna. [default: the run's name]")
 @json_option
-def command(run: str, runs: Path, output: Path, as_json: bool) -> None:
-    """Write the best model of RUN as a folder that predicts with torch, numpy and pandas alone."""
+def command(
+    run: str, runs: Path, output: Path | None, storage: str | None, study_name: str, as_json: bool
+) -> None:
+    """Write the best model of RUN as a folder that predicts with torch, numpy and pandas alone (-o), or all
+    its trials as Optuna studies (--optuna), one study a candidate."""
+    if (output is None) == (storage is None):
+        raise click.UsageError("give one of -o FOLDER and --optuna URL")
+    if study_name and storage is None:
+        raise click.UsageError("--study-name goes with --optuna")
+    path = find_run(run, runs)
+    if storage is not None:
+        _studies(path, storage, study_name, as_json=as_json)
+    else:
+        assert output is not None
+        _model(path, output, as_json=as_json)
+
+
+def _model(run: Path, output: Path, *, as_json: bool) -> None:
     from codegen_hpo.cli.terminal import print_json
     from codegen_hpo.run import Run
 
-    files = Run.open(find_run(run, runs)).export(output)
+    files = Run.open(run).export(output)
     if as_json:
         print_json({"folder": str(output), "files": [path.name for path in files]})
         return
     click.echo(f"{output}: {', '.join(path.name for path in files)}")
     click.echo(f"next: python {output / 'predict.py'} new-rows.csv -o predictions.csv", err=True)
+
+
+def _studies(run: Path, storage: str, study_name: str, *, as_json: bool) -> None:
+    from codegen_hpo.cli.outcome import counted
+    from codegen_hpo.cli.terminal import plain, print_json
+    from codegen_hpo.optuna_export import export_studies, without_password
+    from codegen_hpo.store.folder import RunFolder
+
+    studies = export_studies(RunFolder.open(run), storage, study_name)
+    shown = without_password(storage)
+    if as_json:
+        print_json({"storage": shown, "studies": [study._asdict() for study in studies]})
+        return
+    for study in studies:
+        click.echo(plain(f"{study.name}: {counted(study.trials, 'trial')}"))
+    click.echo(plain(f"next: optuna-dashboard {shown}"), err=True)

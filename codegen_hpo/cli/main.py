@@ -13,6 +13,7 @@ from codegen_hpo.errors import CodegenHpoError, Interrupted
 # name → first line of its help: listing the commands imports none of them
 COMMANDS = {
     "fit": "Fit a table: a function is written, checked, run and tuned.",
+    "tune": "Tune a command of your own over a space that you write.",
     "resume": "Carry on a run that was stopped, or give it more budget.",
     "runs": "List the runs.",
     "show": "Show a run: its result, code, attempts, trials or prompts.",
@@ -23,6 +24,7 @@ COMMANDS = {
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "datasets": "Sample tables, and public ones to fetch.",
     "sandbox": "Build, check and attack the sandboxes of this machine.",
+    "compare": "Compare tuners on one function of a table, over several seeds.",
     "bench": "Measure, side by side in one run.",
 }
 
