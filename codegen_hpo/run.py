@@ -12,12 +12,15 @@ import pandas as pd
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import is_recipe
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
-from codegen_hpo.engine.session import Session, price_of
+from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.export import export
 from codegen_hpo.llm.endpoint import OPENAI, Endpoint
-from codegen_hpo.llm.ledger import Ledger
+from codegen_hpo.llm.ledger import Ledger, price_of
+from codegen_hpo.objective.command import CommandObjective
+from codegen_hpo.objective.session import ObjectiveSession
+from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.predict import predict, winner
 from codegen_hpo.records import Candidate, Sink, Trial
 from codegen_hpo.rerun import Rerun, rerun
@@ -27,7 +30,8 @@ from codegen_hpo.store import history as records
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import source_of
 from codegen_hpo.table.read import read_table
-from codegen_hpo.task import METRICS, Task
+from codegen_hpo.task import METRICS, Metric, Task
+from codegen_hpo.tuner.names import needs_model
 
 
 class Best(NamedTuple):
@@ -73,6 +77,7 @@ class Run:
     @property
     def best(self) -> "Best":
         """The model that `predict` and `export` use. Raises NoModelError."""
+        self._require_table()
         history = self.history
         trial = winner(history)
         return Best(trial, next(c for c in history.candidates if c.name == trial.candidate))
@@ -80,20 +85,20 @@ class Run:
     @property
     def ledger(self) -> Ledger:
         """Requests, tokens, seconds and, where the price is known, cost."""
-        settings = records.read_history(self.folder).settings
-        return records.read_ledger(self.folder, price_of(Settings.from_json(settings)) if settings else None)
+        settings = self.history.settings
+        return records.read_ledger(self.folder, price_of(settings.get("price")))
 
     def leaderboard(self) -> pd.DataFrame:
         """A row a trial and a baseline, the best first, with name, proposed_by, status, score and seconds."""
         history = self.history
-        metric = self.task["metric"]
+        metric = self.metric
         rows = [
             {
                 "name": t.name,
                 "candidate": t.candidate,
                 "proposed_by": t.call.proposed_by,
                 "status": t.outcome.status,
-                metric: t.score,
+                metric.name: t.score,
                 "seconds": t.outcome.seconds,
                 "parameters": t.outcome.parameters,
             }
@@ -105,15 +110,29 @@ class Run:
                 "candidate": "",
                 "proposed_by": "baseline",
                 "status": "ok",
-                metric: b.validation_score,
+                metric.name: b.validation_score,
                 "seconds": b.seconds,
                 "parameters": 0,
             }
             for b in history.baselines
         ]
-        ascending = not METRICS[metric].higher_is_better
         frame = pd.DataFrame(rows)
-        return frame.sort_values(metric, ascending=ascending, na_position="last", ignore_index=True)
+        return frame.sort_values(
+            metric.name, ascending=not metric.higher_is_better, na_position="last", ignore_index=True
+        )
+
+    @property
+    def aim(self) -> Aim | None:
+        """What was tuned in a run of `tune` or `minimize`; None in the run of a table."""
+        data = self.history.objective
+        with reading(self.path / "events.jsonl"):
+            return Aim.from_json(data) if data else None
+
+    @property
+    def metric(self) -> Metric:
+        """What the trials are compared by."""
+        aim = self.aim
+        return aim.direction if aim else METRICS[self.task["metric"]]
 
     @property
     def task(self) -> dict[str, Any]:
@@ -129,6 +148,7 @@ class Run:
         unsafe: bool = False,
     ) -> pd.DataFrame:
         """Predictions for new rows, made in a sandbox; see `codegen_hpo.predict.predict`."""
+        self._require_table()
         frame = data if isinstance(data, pd.DataFrame) else read_table(Path(data)).frame
         place = self._sandbox(sandbox, unsafe, device="cpu")
         return predict(self.folder, self.best.trial, frame, place, proba=proba)
@@ -148,6 +168,7 @@ class Run:
         unsafe: bool = False,
     ) -> Rerun:
         """A recorded trial trained again; see `codegen_hpo.rerun.rerun`."""
+        self._require_table()
         history = self.history
         found = history.trial(trial)
         if found is None:
@@ -181,7 +202,6 @@ class Run:
             ConfigError: the run stopped before its data was prepared, or its endpoint is not configured.
             EndpointError, SandboxError, NoCandidateError, NoModelError: as `fit`.
         """
-        recorded = self._settings()
         given: dict[str, Any] = {
             "trials": trials,
             "seconds": seconds,
@@ -190,9 +210,15 @@ class Run:
             "patience": patience,
         }
         changed = {name: value for name, value in given.items() if value is not None}
+        aim = self.aim
+        if aim:
+            return self._resume_search(
+                aim, changed, base_url, sinks, os.environ if environ is None else environ
+            )
+        recorded = self._settings()
         settings = replace(recorded, budget=replace(recorded.budget, **changed), unsafe=unsafe)
         endpoint = None
-        if settings.model and author is None:
+        if settings.model and (author is None or needs_model(settings.tuner)):
             endpoint = _recorded_endpoint(settings, base_url, os.environ if environ is None else environ)
         Session(
             folder=self.folder,
@@ -204,6 +230,40 @@ class Run:
             make_tuner=tuner,
             sinks=sinks,
         ).run()
+
+    def _resume_search(
+        self,
+        aim: Aim,
+        changed: Mapping[str, Any],
+        base_url: str | None,
+        sinks: Sequence[Sink],
+        environ: Mapping[str, str],
+    ) -> None:
+        if aim.command is None:
+            raise ConfigError(
+                f"{self.history.name} tuned a Python function, which its folder does not hold",
+                hint=f'call minimize(..., run="{self.path}") with that function again',
+            )
+        with reading(self.path / "events.jsonl"):
+            settings = SearchSettings.from_json(self.history.settings)
+        settings = replace(settings, budget=replace(settings.budget, **changed))
+        endpoint = _recorded_endpoint(settings, base_url, environ) if settings.model else None
+        ObjectiveSession(
+            aim=aim,
+            settings=settings,
+            objective=CommandObjective(aim.command, aim.space, self.folder),
+            folder=self.folder,
+            make_ask=asker(endpoint, settings.reply_s),
+            sinks=sinks,
+        ).run()
+
+    def _require_table(self) -> None:
+        """Raises ConfigError in the run of an objective, which has no model."""
+        if self.aim:
+            raise ConfigError(
+                f"{self.history.name} tuned an objective of your own: it holds no table and no model",
+                hint=f"codegen-hpo show {self.path} gives its best arguments",
+            )
 
     def _settings(self) -> Settings:
         history = self.history
@@ -238,7 +298,7 @@ class Run:
 
 
 def _recorded_endpoint(
-    settings: Settings, base_url: str | None, environ: Mapping[str, str]
+    settings: Settings | SearchSettings, base_url: str | None, environ: Mapping[str, str]
 ) -> Endpoint | None:
     """The endpoint of a resumed run. A key is not sent to an address that only the run's folder names.
 

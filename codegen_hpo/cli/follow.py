@@ -45,6 +45,10 @@ class Follow:
             click.echo(plain(f"{event.elapsed_s:7.1f}s  {key:4} {line}"), err=True)
 
     def _settings(self, data: Mapping[str, Any]) -> str:
+        if "author" not in data:
+            return f"tuner {data['tuner']}" + (
+                f", {data['model']} at {data['endpoint']}" if data["model"] else ""
+            )
         if data["author"] == "cookbook":
             return (
                 f"no model: the cookbook's own functions are tuned with {data['tuner']}; "
@@ -83,7 +87,9 @@ class Follow:
             better = self._best is None or data["loss"] < self._best
             self._best = data["loss"] if better else self._best
             result = f"{self._metric} {number(data['score']):7} {'*' if better else ' '}"
-        line = f"t{data['number']:03d} {call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"
+        # the event of an objective's trial has the trial's name for its key, and that stands there already
+        name = "" if data.get("candidate") == "" else f"t{data['number']:03d} "
+        line = f"{name}{call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"
         return line + (f"\n          {call['reasoning']}" if self._verbose and call["reasoning"] else "")
 
     def _reply(self, data: Mapping[str, Any]) -> str:

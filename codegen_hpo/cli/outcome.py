@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from codegen_hpo.cli.optimum import optimum_json, print_optimum
 from codegen_hpo.cli.terminal import number, plain, print_json, print_table, program
 
 if TYPE_CHECKING:
+    from codegen_hpo.llm.ledger import Ledger
     from codegen_hpo.run import Run
     from codegen_hpo.scoring.baselines import Baseline
     from codegen_hpo.store.history import History
@@ -25,6 +27,9 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
     if as_json:
         print_json(outcome_json(run))
         return
+    if aim := run.aim:
+        print_optimum(run, aim)
+        return
     history, task = run.history, run.task
     metric = task["metric"]
     _print_scores(history, metric)
@@ -38,14 +43,7 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
                 f"The test rows were opened {final.openings} times in this run: its test scores lean high."
             )
     _print_disqualified(history.disqualified)
-    ledger = run.ledger
-    if ledger.total.requests:
-        cost = "unknown" if ledger.cost_usd is None else f"{ledger.cost_usd:.4f} USD"
-        about = " (some counted by us)" if ledger.total.estimated else ""
-        click.echo(
-            f"Model: {counted(ledger.total.requests, 'request')}, {ledger.total.prompt_tokens} + "
-            f"{ledger.total.completion_tokens} tokens{about}, cost {cost}."
-        )
+    print_ledger(run.ledger)
     click.echo(f"\nEverything is in {plain(run.path)}")
     click.echo(f"  {program()} show {run.path} --code        the function that was written")
     click.echo(f"  {program()} predict {run.path} NEW.csv    predictions for new rows")
@@ -64,7 +62,7 @@ def telling_what_there_is(*, as_json: bool) -> Iterator[None]:
     except CodegenHpoError as error:
         if error.run is not None:
             run = Run.open(error.run)
-            if run.history.final:
+            if run.history.final or (run.aim and run.history.best()):
                 print_outcome(run, as_json=as_json)
         raise
 
@@ -88,6 +86,17 @@ def resume_command(path: Path | str, history: "History") -> str:
 def counted(count: int, noun: str) -> str:
     """ "1 trial", "2 trials"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def print_ledger(ledger: "Ledger") -> None:
+    """Prints what the model cost, if one was asked."""
+    if ledger.total.requests:
+        cost = "unknown" if ledger.cost_usd is None else f"{ledger.cost_usd:.4f} USD"
+        about = " (some counted by us)" if ledger.total.estimated else ""
+        click.echo(
+            f"Model: {counted(ledger.total.requests, 'request')}, {ledger.total.prompt_tokens} + "
+            f"{ledger.total.completion_tokens} tokens{about}, cost {cost}."
+        )
 
 
 def verdict(run: "Run") -> str:
@@ -123,6 +132,8 @@ def against(metric: "Metric", test_score: float, baselines: Sequence["Baseline"]
 def outcome_json(run: "Run") -> dict[str, Any]:
     from dataclasses import asdict
 
+    if aim := run.aim:
+        return optimum_json(run, aim)
     history = run.history
     return {
         "run": str(run.path),

@@ -58,7 +58,7 @@ def command(
             base_url=base_url,
             sandbox=sandbox,
             unsafe=unsafe,
-            sinks=(Follow(opened.task["metric"], best=best.loss if best else None, verbose=verbose),)
+            sinks=(Follow(opened.metric.name, best=best.loss if best else None, verbose=verbose),)
             if loud
             else (),
         )

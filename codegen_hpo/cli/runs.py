@@ -1,6 +1,8 @@
 """codegen-hpo runs"""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,7 +25,7 @@ def command(runs: Path, as_json: bool) -> None:
             folder = RunFolder.open(path)
             history, best = read_history(folder), None
             best = history.best()
-            task = read_task(folder) if (path / "task.json").is_file() else {}
+            task = history.objective or (read_task(folder) if (path / "task.json").is_file() else {})
         except ConfigError as error:
             broken.append(str(error))
             continue
@@ -31,7 +33,7 @@ def command(runs: Path, as_json: bool) -> None:
             {
                 "run": history.name,
                 "state": history.state,
-                "target": task.get("target"),
+                "target": _target(task),
                 "metric": task.get("metric"),
                 "best": best.score if best else None,
                 "test": history.final.test_score if history.final else None,
@@ -50,3 +52,10 @@ def command(runs: Path, as_json: bool) -> None:
         print_table(list(rows[0]), [[number(value) for value in row.values()] for row in rows])
     for line in broken:
         click.echo(f"unreadable: {line}", err=True)
+
+
+def _target(task: Mapping[str, Any]) -> str | None:
+    """The column that is predicted, or what was tuned."""
+    if "space" not in task:
+        return task.get("target")
+    return task["command"]["text"] if task["command"] else "a Python function"

@@ -138,7 +138,7 @@ def _print_trials(rows: list[dict[str, Any]]) -> None:
             row["call"]["proposed_by"],
             number(row["score"]) if row["loss"] is not None else row["outcome"]["status"],
             f"{row['outcome']['seconds']:.1f}",
-            f"{len(row['outcome']['curve'])} {row['outcome']['stopped']}",
+            f"{len(row['outcome']['curve'])} {row['outcome']['stopped']}" if row["candidate"] else "",
             " ".join(f"{name}={number(value)}" for name, value in row["call"]["arguments"].items())
             + (f"\n{row['outcome']['error']}" if row["outcome"]["error"] else "")
             + (f"\nwhy: {row['call']['reasoning']}" if row["call"]["reasoning"] else ""),

@@ -37,8 +37,15 @@ def make_author(settings: Settings, ask: Ask | None, default_transform: str) -> 
     return LLMAuthor(ask, settings.model, private=settings.private)
 
 
-def tuner_maker(settings: Settings, task: Task, ask: Ask | None) -> MakeTuner:
-    """What makes a candidate's tuner: each candidate has a space of its own."""
+def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | None) -> MakeTuner:
+    """What makes a candidate's tuner: each candidate has a space of its own.
+
+    Args:
+        settings: name the tuner.
+        task: what it tunes for.
+        ask: reaches the model, if there is one.
+        trials: the budget by which a hybrid shares the work.
+    """
 
     model = Model(ask, settings.model) if ask else None
 
@@ -48,7 +55,7 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None) -> MakeTuner:
             settings.tuner,
             candidate.space,
             seed=settings.seed,
-            trials=settings.budget.trials,
+            trials=trials,
             subject=function_subject(card, candidate.title, task.metric),
             model=model,
             options=settings.tuning,

@@ -24,7 +24,7 @@ from codegen_hpo.errors import (
     StorageError,
 )
 from codegen_hpo.llm.events import LLMEvent
-from codegen_hpo.llm.ledger import Price
+from codegen_hpo.llm.ledger import price_of
 from codegen_hpo.records import Sink
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
@@ -134,6 +134,8 @@ class Session:
         default_transform = read_codec(self.folder.path / "bundle").default
         letters = self._letters(journal)
         ask = letters.ask if letters else None
+        # of the first session: more budget later changes nothing in how a hybrid shares the work
+        trials = self.folder.of_kind("settings")[0].data["budget"]["trials"]
         return Search(
             task=self.task,
             settings=self.settings,
@@ -141,7 +143,7 @@ class Session:
             sandbox=self.sandbox,
             tuning=Tuning(
                 settings=self.settings,
-                make_tuner=self.make_tuner or tuner_maker(self.settings, self.task, ask),
+                make_tuner=self.make_tuner or tuner_maker(self.settings, self.task, ask, trials),
                 journal=journal,
                 letters=letters,
                 runner=TrialRunner.of(self.folder, self.settings, self.task.metric),
@@ -158,11 +160,6 @@ class Session:
         def wait(event: LLMEvent) -> None:
             journal.note("model_" + event.kind, "", {"text": str(event), "seconds": event.wait_s})
 
-        return Correspondence(self.make_ask(wait), journal, price_of(self.settings), self.settings.budget)
-
-
-def price_of(settings: Settings) -> Price | None:
-    """The model's price, if the user gave one."""
-    if settings.price is None:
-        return None
-    return Price(input_per_million=settings.price[0], output_per_million=settings.price[1])
+        return Correspondence(
+            self.make_ask(wait), journal, price_of(self.settings.price), self.settings.budget
+        )

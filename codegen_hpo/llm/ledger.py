@@ -15,6 +15,11 @@ class Price:
     output_per_million: float
 
 
+def price_of(pair: tuple[float, float] | None) -> Price | None:
+    """The price as the user gave it: in and out."""
+    return Price(input_per_million=pair[0], output_per_million=pair[1]) if pair else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
     """What may be spent on the model; None is no limit."""

@@ -50,6 +50,22 @@ class RunFolder:
         raise ConfigError(f"no free name for a run below {root}", hint="choose another --runs folder")
 
     @classmethod
+    def at(cls, path: Path) -> "RunFolder":
+        """The run in this very folder, made if there is none. Raises ConfigError if something else is."""
+        if (path / "events.jsonl").is_file():
+            return cls.open(path)
+        try:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise ConfigError(f"{path} exists and is no run", hint="give a new folder, or that of a run")
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "events.jsonl").touch()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot create a run in {path}: {error.strerror}", hint="choose another folder"
+            ) from error
+        return cls(path)
+
+    @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """An existing run with its events. Raises ConfigError if `path` is not a run directory."""
         if not (path / "events.jsonl").is_file():

@@ -54,6 +54,7 @@ class History:
     ended: str  # why the last session's search ended; empty if it did not end by itself
     limit: str  # the field of Budget whose limit that was; empty if it was none
     elapsed_s: float
+    objective: Mapping[str, Any] | None = None  # what was tuned, where it was no table's function
 
     def best(self) -> Trial | None:
         """The trial with the best validation score that is not disqualified, the earliest of equals."""
@@ -78,6 +79,7 @@ def read_history(folder: RunFolder) -> History:
 def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
     settings = folder.of_kind("settings")
     prepared = folder.of_kind("prepared")
+    objectives = folder.of_kind("objective")
     finals = folder.of_kind("final")
     finished = folder.of_kind("finished")
     last = folder.events[-1] if folder.events else None
@@ -86,7 +88,8 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
         name=folder.name,
         state=state or ("running" if folder.is_being_written() else "stopped"),
         settings=settings[-1].data if settings else {},
-        versions=prepared[0].data["versions"] if prepared else {},
+        objective=objectives[0].data if objectives else None,
+        versions=(prepared or objectives)[0].data["versions"] if prepared or objectives else {},
         attempts=tuple(
             Attempt(
                 candidate=event.data["candidate"],

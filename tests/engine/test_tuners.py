@@ -76,3 +76,13 @@ def test_a_killed_run_goes_on_with_the_same_proposals(
     by_model = sum(by == "llm" for by, *_ in proposals(run))
     assert by_model == {"llm": 15, "centaur": 2}.get(tuner, 4 if needs_model(tuner) else 0)
     assert run.history.final == whole.history.final
+
+
+def test_more_trials_change_nothing_in_how_a_hybrid_shared_the_work(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    options = {"author": None, "model": "scripted", "tuner": "llm+tpe", "unsafe": True}
+    with ScriptedServer(answers(source)) as server:
+        run = start(base_url=server.base_url, budget=Budget(trials=6), **options)
+        run.resume(trials=12, base_url=server.base_url, sandbox=sandbox, environ={})
+    assert [by for by, *_ in proposals(run)] == ["default", "llm", "llm"] + ["tpe"] * 9

@@ -1,0 +1,76 @@
+"""The end of a search over an objective, on the terminal: the best arguments, where things are, what next."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from codegen_hpo.cli.terminal import number, plain, print_table, program
+
+if TYPE_CHECKING:
+    from codegen_hpo.objective.settings import Aim
+    from codegen_hpo.records import Trial
+    from codegen_hpo.run import Run
+
+_SHOWN = 5  # trials in the table, the best ones
+
+
+def print_optimum(run: "Run", aim: "Aim") -> None:
+    """Prints how the run of an objective stands."""
+    from codegen_hpo.cli.outcome import counted, print_ledger, resume_command
+    from codegen_hpo.records import ranked
+
+    history = run.history
+    trials = ranked(history.trials)
+    failed = sum(trial.loss is None for trial in history.trials)
+    title = f"{aim.metric}, {'higher' if aim.maximize else 'lower'} is better; "
+    title += f"{counted(len(history.trials), 'trial')}, {failed} failed"
+    if trials:
+        print_table(
+            ["trial", "proposed by", aim.metric, "seconds", "arguments"],
+            [_row(trial) for trial in trials[:_SHOWN]],
+            title=title,
+        )
+        click.echo(plain(f"Best: {trials[0].name}, {aim.metric} {number(trials[0].score)}"))
+        for name, value in trials[0].call.arguments.items():
+            click.echo(plain(f"  {name} = {json.dumps(value)}"))
+    else:
+        click.echo(f"{title}: no value was found")
+    if history.ended:
+        click.echo(plain(f"The search ended: {history.ended}. Time at work: {history.elapsed_s:.0f} s."))
+    print_ledger(run.ledger)
+    click.echo(f"\nEverything is in {plain(run.path)}")
+    click.echo(f"  {program()} show {run.path} --trials    each call and what came of it")
+    if aim.command:
+        click.echo(f"  {resume_command(run.path, history)}   more trials")
+
+
+def optimum_json(run: "Run", aim: "Aim") -> dict[str, Any]:
+    """The same as data."""
+    history = run.history
+    best = history.best()
+    return {
+        "run": str(run.path),
+        "state": history.state,
+        "metric": aim.metric,
+        "maximize": aim.maximize,
+        "best": {"trial": best.name, "value": best.score, "arguments": dict(best.call.arguments)}
+        if best
+        else None,
+        "trials": len(history.trials),
+        "failed": sum(trial.loss is None for trial in history.trials),
+        "ended": history.ended,
+        "seconds": history.elapsed_s,
+        "ledger": run.ledger.to_json(),
+    }
+
+
+def _row(trial: "Trial") -> list[str]:
+    arguments = " ".join(f"{name}={number(value)}" for name, value in trial.call.arguments.items())
+    return [
+        trial.name,
+        trial.call.proposed_by,
+        number(trial.score),
+        f"{trial.outcome.seconds:.1f}",
+        arguments,
+    ]

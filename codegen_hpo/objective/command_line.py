@@ -1,0 +1,92 @@
+"""A command with places for arguments. No shell reads it."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.space import Arguments, Scalar
+
+FOLDER, FILE = "folder", "arguments"  # places that are no argument's: the trial's own folder, a JSON file
+
+_PLACE = re.compile(r"\{\{([A-Za-z_][\w.:-]*)\}\}|\{([A-Za-z_][\w.:-]*)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLine:
+    """Words, of which some hold `{name}` in the place of a value; `{{name}}` stands for "{name}" itself.
+
+    Without a place for an argument, and without `{arguments}`, each argument is appended as `--name value`,
+    and as `--name=value` where the value begins with a dash.
+    """
+
+    words: tuple[str, ...]
+    appended: bool  # whether the arguments are appended
+
+    @classmethod
+    def parse(cls, text: str, space: Mapping[str, object]) -> "CommandLine":
+        """The command that the text means for the arguments of a space, split as a shell splits it.
+
+        Raises:
+            ConfigError: it cannot be split, there is no such program, a place has no argument, or an argument
+                no place.
+        """
+        try:
+            words = tuple(shlex.split(text))
+        except ValueError as error:
+            raise ConfigError(
+                f"the command {text!r} cannot be read: {error}", hint="close its quotes"
+            ) from None
+        if not words:
+            raise ConfigError("the command is empty", hint='for example --command "python train.py"')
+        if not _PLACE.search(words[0]) and shutil.which(words[0]) is None:
+            raise ConfigError(
+                f"the command cannot be started: no program {words[0]!r} is found",
+                hint="it is run as it stands, without a shell: give a program's name or path",
+            )
+        places = {match[2] for word in words for match in _PLACE.finditer(word) if match[2]}
+        unknown = sorted(places - set(space) - {FOLDER, FILE})
+        if unknown:
+            raise ConfigError(
+                f"the command has a place {{{unknown[0]}}}, and the space has only {', '.join(space)}",
+                hint=f"write {{{{{unknown[0]}}}}} if the braces belong to the command; "
+                f"{{{FOLDER}}} is the trial's own folder, {{{FILE}}} a JSON file of all arguments",
+            )
+        placed = places & set(space)
+        left_out = [name for name in space if name not in placed]
+        if placed and left_out and FILE not in places:
+            raise ConfigError(
+                f"the command has places for {', '.join(sorted(placed))}, and none for {', '.join(left_out)}",
+                hint=f"write {{{left_out[0]}}} into it, or take {left_out[0]} out of the space",
+            )
+        return cls(words=words, appended=not placed and FILE not in places)
+
+    def filled(self, arguments: Arguments, *, folder: str, file: str) -> list[str]:
+        """The words of one call. A value stays within its word, whatever it holds.
+
+        Args:
+            arguments: complete.
+            folder: stands for `{folder}`.
+            file: stands for `{arguments}`.
+        """
+        values = {FOLDER: folder, FILE: file} | {name: written(value) for name, value in arguments.items()}
+
+        def place(match: re.Match[str]) -> str:
+            return f"{{{match[1]}}}" if match[1] else values[match[2]]
+
+        words = [_PLACE.sub(place, word) for word in self.words]
+        if self.appended:
+            for name, value in arguments.items():
+                text = written(value)
+                # argparse takes a word like -1e-05 for an option
+                words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
+        return words
+
+
+def written(value: Scalar) -> str:
+    """A value as a command gets it: booleans as true and false, numbers so that they read back the same."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else repr(value)

@@ -1,0 +1,106 @@
+"""What is tuned, and how: the two records with which the run of an objective begins."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.objective.command import Command
+from codegen_hpo.space import Arguments, Space
+from codegen_hpo.task import Metric
+from codegen_hpo.tuner.make import TunerOptions
+from codegen_hpo.tuner.subject import objective_metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What is tuned: it stays the same as long as the run lives."""
+
+    space: Space
+    metric: str = "loss"
+    maximize: bool = False
+    about: str = ""  # what the objective is, in the user's words, for a model
+    start: tuple[Arguments, ...] = ()  # complete; tried before the tuner is asked
+    command: Command | None = None  # None for a Python function, which no record can hold
+
+    @property
+    def direction(self) -> Metric:
+        return objective_metric(self.metric, higher_is_better=self.maximize)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "space": self.space.to_json(),
+            "metric": self.metric,
+            "maximize": self.maximize,
+            "about": self.about,
+            "start": [dict(arguments) for arguments in self.start],
+            "command": self.command.to_json() if self.command else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Aim":
+        read = {
+            "space": Space.from_json(data["space"]),
+            "start": tuple(data["start"]),
+            "command": Command.from_json(data["command"]) if data["command"] else None,
+        }
+        plain = {name: data[name] for name in ("metric", "maximize", "about")}
+        return cls(**plain | read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """How it is tuned: no secrets, no paths. The budget may be another one in a later session."""
+
+    tuner: str = "tpe"
+    tuning: TunerOptions = field(default_factory=TunerOptions)
+    parallel: int = 1  # calls at once
+    seed: int = 0
+    endpoint: str = ""  # the base URL, without credentials
+    model: str = ""
+    temperature: float | None = None
+    price: tuple[float, float] | None = None  # USD per million prompt and completion tokens
+    reply_s: float = 300.0  # for one reply of the model, with all its attempts
+    reply_tokens: int | None = None
+    budget: Budget = field(default_factory=Budget)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "SearchSettings":
+        read = {
+            "tuning": TunerOptions(**data["tuning"]),
+            "price": tuple(data["price"]) if data["price"] else None,
+            "budget": Budget(**data["budget"]),
+        }
+        return cls(**dict(data) | read)
+
+
+def started_at(space: Space, start: object) -> tuple[Arguments, ...]:
+    """The complete arguments to try first.
+
+    Args:
+        space: what they lie in.
+        start: mappings, whose missing arguments take their defaults; None is the point of the defaults if
+            every argument has declared one, and no point otherwise.
+
+    Raises:
+        ConfigError: a point is not in the space.
+    """
+    if start is None:
+        declared = all(dimension.default is not None for dimension in space.values())
+        return (space.defaults(),) if declared else ()
+    if isinstance(start, Mapping) or not isinstance(start, list | tuple):
+        raise ConfigError(f"start is {start!r:.80}, expected a list of arguments", hint="start=[{...}]")
+    points = []
+    for place, point in enumerate(start, 1):
+        checked = space.check(point)
+        if checked.arguments is None:
+            raise ConfigError(
+                f"the start point {place} is not in the space: {'; '.join(checked.complaints)}",
+                hint="give values inside the ranges; what is left out takes its default",
+            )
+        points.append(checked.arguments)
+    return tuple(points)

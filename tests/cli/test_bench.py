@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from codegen_hpo.cli.bench import command
+from codegen_hpo.errors import ConfigError
+
+
+def bench(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small benchmark, finished."""
+    path = tmp_path_factory.mktemp("bench") / "toy"
+    result = bench(
+        "toy", "--tuners", "random,llm", "--seeds", "1", "--budget", "2", "--problems", "branin",
+        "--jobs", "1", "--out", str(path),
+    )  # fmt: skip
+    assert "left out: llm: it needs a language model" in result.stderr
+    assert "| branin-shifted |" in result.stdout
+    assert "| ackley |" not in result.stdout
+    return path
+
+
+def test_a_finished_benchmark_prints_its_page_again(folder: Path) -> None:
+    result = bench("report", str(folder))
+
+    assert "## 2 evaluations, 1 seeds (0), 2 problems" in result.stdout
+
+
+def test_a_page_is_written_with_its_json_and_made_again_from_it(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "toy.md"
+
+    written = bench("report", str(folder), "-o", str(page)).stdout.split()
+    again = bench("report", str(tmp_path / "toy.json"), "-o", str(tmp_path / "again" / "toy.md"))
+
+    assert written == [str(page), str(tmp_path / "toy.json")]
+    assert again.exit_code == 0
+    assert (tmp_path / "again" / "toy.md").read_text() == page.read_text()
+
+
+def test_a_folder_of_another_benchmark_is_not_extended(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="another benchmark"):
+        bench("sklearn", "--problems", "svm/iris", "--tuners", "random", "--jobs", "1", "--out", str(folder))
+
+
+def test_a_problem_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'griewank'") as refused:
+        bench("toy", "--problems", "griewank", "--out", str(tmp_path))
+    assert "ackley" in refused.value.hint
+
+
+def test_without_tables_the_command_says_that_there_are_only_the_bundled_ones(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):  # an unknown tuner: it stops before anything is run
+        bench("sklearn", "--tuners", "none", "--out", str(tmp_path))
+    result = CliRunner().invoke(command, ["sklearn", "--tuners", "none", "--out", str(tmp_path)])
+    assert "only the four tables that scikit-learn brings" in result.stderr

@@ -1,0 +1,117 @@
+"""`tune` on the command line, and the commands that look at its run."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from codegen_hpo.cli import main as module
+from codegen_hpo.cli import terminal
+
+SPACE = '[x]\ntype = "float"\nlow = -1\nhigh = 1\ndefault = 0.5\n[act]\noptions = ["p", "q"]\ndefault = "p"\n'
+SCRIPT = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--x", type=float)
+parser.add_argument("--act")
+given = parser.parse_args()
+if given.x < -0.9:
+    raise SystemExit("x is too small")
+print(abs(given.x) + (given.act == "q"))
+"""
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys):  # type: ignore[no-untyped-def]
+    """Runs `codegen-hpo` in an empty folder with a space and a script: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "space.toml").write_text(SPACE)
+    (tmp_path / "script.py").write_text(SCRIPT)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["codegen-hpo", *arguments])
+        terminal.console.cache_clear()  # it holds the stdout of an earlier test
+        with pytest.raises(SystemExit) as ended:
+            module.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+COMMAND = ("tune", "space.toml", "--command", f"{sys.executable} -S script.py")
+
+
+def test_a_run_is_told_as_it_goes_and_at_its_end(cli) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = cli(*COMMAND, "--trials", "4", "--tuner", "random")
+    assert code == 0
+    assert "t001 default loss 0.5" in err
+    assert "t004 random" in err
+    assert "Best: t00" in out
+    assert '  act = "' in out
+    assert "The search ended: 4 trials are done" in out
+    assert "resume" in out
+
+
+def test_the_result_as_json_and_more_trials_by_resume(cli) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = cli(*COMMAND, "--trials", "2", "--json")
+    first = json.loads(out)
+    assert (code, err, first["trials"], first["state"]) == (0, "", 2, "done")
+    assert set(first["best"]) == {"trial", "value", "arguments"}
+    code, out, _ = cli("resume", "latest", "--trials", "3", "--json")
+    assert (code, json.loads(out)["trials"]) == (0, 3)
+    _, out, _ = cli("runs", "--json")
+    (row,) = json.loads(out)["runs"]
+    assert (row["target"], row["metric"], row["trials"]) == (COMMAND[3], "loss", 3)
+    code, out, _ = cli("show", "latest", "--trials")
+    assert code == 0
+    assert "t003" in out
+
+
+def test_what_needs_a_table_is_refused(cli) -> None:  # type: ignore[no-untyped-def]
+    cli(*COMMAND, "--trials", "1", "-q")
+    for refused in (
+        ("predict", "latest", "x.csv"),
+        ("export", "latest", "-o", "o"),
+        ("rerun", "latest", "1"),
+    ):
+        code, _, err = cli(*refused)
+        assert code == 3
+        assert "holds no table and no model" in err
+
+
+def test_without_any_value_the_exit_code_says_so(cli) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = cli("tune", "space.toml", "--command", "true", "--trials", "2")
+    assert code == 1
+    assert "no value was found" in out
+    assert "none of the 2 calls gave a value" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("none.toml", "--command", "true"), 3, "cannot read none.toml"),
+        (("space.toml",), 2, "Missing option '--command'"),
+        (("space.toml", "--command", "true {y}"), 3, "a place {y}"),
+        (("space.toml", "--command", "no-such-program"), 3, "no program 'no-such-program'"),
+        (("space.toml", "--command", "true", "--pattern", "("), 3, "the pattern '('"),
+        (("space.toml", "--command", "true", "--result-file", "/r"), 3, "not inside the trial's own folder"),
+        (("space.toml", "--command", "true", "--tuner", "best"), 2, "there is no tuner 'best'"),
+        (("space.toml", "--command", "true", "--tuner", "llm"), 3, "needs a language model"),
+        (("space.toml", "--command", "true", "--max-cost", "2"), 2, "--price"),
+    ],
+)
+def test_a_slip_is_told_before_a_run_is_made(
+    cli, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    ended, _, err = cli("tune", *arguments)
+    assert ended == code
+    assert said in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_values_of_the_data_are_not_printed_raw(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "script.py").write_text("import sys; sys.exit('\\x1b]0;title\\x07 \\x1b[31mred')")
+    _, out, err = cli(*COMMAND, "--trials", "1")
+    assert "\x1b" not in out + err.replace("\x1b[31m\x1b[1merror", "")

@@ -1,0 +1,60 @@
+"""A command with places: what stands in them, and what is refused."""
+
+import sys
+
+import pytest
+
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.objective.command_line import CommandLine
+from codegen_hpo.space import Choice, Float, Scalar
+
+SPACE = {"lr": Float(0.0, 1.0), "act": Choice(("a", "b"))}
+ARGUMENTS: dict[str, Scalar] = {"lr": 1e-05, "act": "a; rm -rf {lr} $HOME"}
+
+
+def filled(text: str) -> list[str]:
+    line = CommandLine.parse(text.replace("python", sys.executable), SPACE)
+    return line.filled(ARGUMENTS, folder="/f", file="/f/arguments.json")[1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("python t.py --lr {lr} --act={act}", ["t.py", "--lr", "1e-05", "--act=a; rm -rf {lr} $HOME"]),
+        ("python 't t.py'", ["t t.py", "--lr", "1e-05", "--act", "a; rm -rf {lr} $HOME"]),
+        ("python --out {folder}", ["--out", "/f", "--lr", "1e-05", "--act", "a; rm -rf {lr} $HOME"]),
+        ("python {arguments}", ["/f/arguments.json"]),
+        ("python {arguments} {lr}", ["/f/arguments.json", "1e-05"]),
+        ("python '{{lr}} {\"a\": {}}' {lr}{act}", ['{lr} {"a": {}}', "1e-05a; rm -rf {lr} $HOME"]),
+    ],
+)
+def test_values_stand_in_their_places_and_stay_in_one_word(text: str, words: list[str]) -> None:
+    assert filled(text) == words
+
+
+def test_booleans_and_numbers_are_written_to_be_read_back() -> None:
+    line = CommandLine.parse("true", {"b": 0, "x": 0, "n": 0})
+    words = line.filled({"b": True, "x": 0.1 + 0.2, "n": 3}, folder="", file="")
+    assert words[1:] == ["--b", "true", "--x", "0.30000000000000004", "--n", "3"]
+
+
+def test_a_value_with_a_leading_dash_is_not_taken_for_an_option() -> None:
+    line = CommandLine.parse("true", {"x": 0, "a": 0})
+    assert line.filled({"x": -1e-05, "a": "-v"}, folder="", file="")[1:] == ["--x=-1e-05", "--a=-v"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("python {lrr}", "a place {lrr}"),
+        ("python {lr}", "none for act"),
+        ("python 'a", "No closing quotation"),
+        ("  ", "empty"),
+        ("no-such-program-anywhere {arguments}", "no program 'no-such-program-anywhere'"),
+    ],
+)
+def test_a_command_that_does_not_fit_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        filled(text)
+    assert said in str(caught.value)
+    assert caught.value.hint
