@@ -189,6 +189,7 @@ class Run:
         usd: float | None = None,
         patience: int | None = None,
         base_url: str | None = None,
+        trust_command: bool = False,
         author: Author | None = None,
         tuner: MakeTuner | None = None,
         sandbox: str | Sandbox = "auto",
@@ -197,6 +198,9 @@ class Run:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         """Carries the run on: what is recorded is not done again. Limits given here replace those recorded.
+
+        A run of `tune` names the command that it runs. It is run only if that is said now, with
+        `trust_command`, for the folder may have come by mail.
 
         Raises:
             ConfigError: the run stopped before its data was prepared, or its endpoint is not configured.
@@ -212,6 +216,12 @@ class Run:
         changed = {name: value for name, value in given.items() if value is not None}
         aim = self.aim
         if aim:
+            if aim.command and not trust_command:
+                raise ConfigError(
+                    f"the run's folder says which command is run, as you and without a sandbox: "
+                    f"{aim.command.text!r:.200}",
+                    hint="if that is your command: --trust-command",
+                )
             return self._resume_search(
                 aim, changed, base_url, sinks, os.environ if environ is None else environ
             )

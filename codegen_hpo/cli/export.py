@@ -1,5 +1,6 @@
 """codegen-hpo export"""
 
+import logging
 from pathlib import Path
 
 import click
@@ -48,6 +49,7 @@ def _studies(run: Path, storage: str, study_name: str, *, as_json: bool) -> None
     from codegen_hpo.optuna_export import export_studies, without_password
     from codegen_hpo.store.folder import RunFolder
 
+    logging.getLogger("optuna").setLevel(logging.WARNING)  # a line a study on stderr, beside ours
     studies = export_studies(RunFolder.open(run), storage, study_name)
     shown = without_password(storage)
     if as_json:

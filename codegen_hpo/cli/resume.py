@@ -1,10 +1,16 @@
 """codegen-hpo resume"""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, run_argument, sandbox_options
+from codegen_hpo.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from codegen_hpo.run import Run
 
 
 @click.command("resume")
@@ -15,6 +21,7 @@ from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, ru
 @click.option("--max-cost", type=Cost(), help="US dollars in all.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
+@click.option("--trust-command", is_flag=True, help="Of `tune`: run the command that RUN names, as you.")
 @sandbox_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
@@ -28,6 +35,7 @@ def command(
     max_cost: float | None,
     patience: int | None,
     base_url: str | None,
+    trust_command: bool,
     sandbox: str,
     unsafe: bool,
     verbose: bool,
@@ -56,6 +64,7 @@ def command(
             usd=max_cost,
             patience=patience,
             base_url=base_url,
+            trust_command=trust_command or _agreed(opened),
             sandbox=sandbox,
             unsafe=unsafe,
             sinks=(Follow(opened.metric.name, best=best.loss if best else None, verbose=verbose),)
@@ -63,3 +72,11 @@ def command(
             else (),
         )
     print_outcome(opened, as_json=as_json)
+
+
+def _agreed(run: "Run") -> bool:
+    """Whether the one at the terminal agrees to the command that the run's folder names."""
+    command = run.aim.command if run.aim else None
+    if command is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return click.confirm(f"This runs, as you and without a sandbox:  {plain(command.text)}\nGo on?", err=True)

@@ -8,6 +8,8 @@ import click
 
 from codegen_hpo.cli.parameters import json_option, runs_option
 
+_WIDEST = 40  # characters: a command is longer than the name of a column
+
 
 @click.command("runs")
 @runs_option
@@ -49,9 +51,13 @@ def command(runs: Path, as_json: bool) -> None:
         click.echo(f"no runs below {runs}; codegen-hpo fit DATA --target COLUMN makes one", err=True)
         return
     if rows:
-        print_table(list(rows[0]), [[number(value) for value in row.values()] for row in rows])
+        print_table(list(rows[0]), [[_cut(number(value)) for value in row.values()] for row in rows])
     for line in broken:
         click.echo(f"unreadable: {line}", err=True)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def _target(task: Mapping[str, Any]) -> str | None:

@@ -1,10 +1,18 @@
 """When the search ends: the one place where budgets are compared with what was spent."""
 
 from statistics import median
+from typing import NamedTuple
 
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.llm.ledger import Caps, Ledger
 from codegen_hpo.records import Trial
+
+
+class Ending(NamedTuple):
+    """Why a search ended."""
+
+    reason: str
+    limit: str  # the field of Budget whose limit was reached; empty if it was none
 
 
 class Spent(Exception):  # noqa: N818 - an end, not a fault

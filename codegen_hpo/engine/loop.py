@@ -14,7 +14,7 @@ from codegen_hpo.author.base import Author, Brief, Draft
 from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate_apart
 from codegen_hpo.engine.correspondence import Correspondence
 from codegen_hpo.engine.journal import Journal
-from codegen_hpo.engine.limits import Spent, check_budget
+from codegen_hpo.engine.limits import Ending, Spent, check_budget
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.tuning import Tuning
 from codegen_hpo.engine.worker import Crew, LazyWorker
@@ -24,13 +24,6 @@ from codegen_hpo.sandbox.base import Hello, Sandbox, Worker
 from codegen_hpo.store import codec
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import NoProposal
-
-
-class Ending(NamedTuple):
-    """Why a search ended."""
-
-    reason: str
-    limit: str  # the field of Budget whose limit was reached; empty if it was none
 
 
 class Checked(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from codegen_hpo.engine.limits import Spent, check_budget
+from codegen_hpo.engine.limits import Ending, Spent, check_budget
 from codegen_hpo.objective.base import Objective
 from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.records import Call, Event, Trial
@@ -18,13 +18,6 @@ from codegen_hpo.tuner.drive import drive
 
 if TYPE_CHECKING:
     from codegen_hpo.engine.correspondence import Correspondence  # brings scikit-learn
-
-
-class Ending(NamedTuple):
-    """Why a search ended."""
-
-    reason: str
-    limit: str  # the field of Budget whose limit was reached; empty if it was none
 
 
 class Notes(Protocol):

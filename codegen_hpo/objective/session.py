@@ -9,13 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
 from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.limits import Ending
 from codegen_hpo.engine.parts import MakeAsk
 from codegen_hpo.errors import CodegenHpoError, ConfigError, Interrupted, StorageError
 from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import Ledger, price_of
 from codegen_hpo.llm.messages import Ask
 from codegen_hpo.objective.base import Objective
-from codegen_hpo.objective.search import Ending, Notes, Search
+from codegen_hpo.objective.search import Notes, Search
 from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.objective.unrecorded import Unrecorded, counted
 from codegen_hpo.records import Sink, Trial

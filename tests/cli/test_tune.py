@@ -59,7 +59,11 @@ def test_the_result_as_json_and_more_trials_by_resume(cli) -> None:  # type: ign
     first = json.loads(out)
     assert (code, err, first["trials"], first["state"]) == (0, "", 2, "done")
     assert set(first["best"]) == {"trial", "value", "arguments"}
-    code, out, _ = cli("resume", "latest", "--trials", "3", "--json")
+    code, _, err = cli("resume", "latest", "--trials", "3")
+    assert code == 3
+    assert "as you and without a sandbox" in err
+    assert "--trust-command" in err
+    code, out, _ = cli("resume", "latest", "--trust-command", "--trials", "3", "--json")
     assert (code, json.loads(out)["trials"]) == (0, 3)
     _, out, _ = cli("runs", "--json")
     (row,) = json.loads(out)["runs"]

@@ -62,9 +62,9 @@ def test_a_killed_search_ends_as_an_undisturbed_one(tuner: str, parallel: int, t
         runs = tmp_path / "killed"
         with started(*tune, "--runs", runs, env=env) as process:
             wait_for(after("trial", 2, wait_s=0.1), runs, process)
-        with started("resume", "latest", "--runs", runs, env=env) as process:
+        with started("resume", "latest", "--trust-command", "--runs", runs, env=env) as process:
             wait_for(after("trial", 5), runs, process)
-        resumed = finished(runs, "resume", "latest", env=env)
+        resumed = finished(runs, "resume", "latest", "--trust-command", env=env)
         # a request may have been in flight at each kill
         assert asked <= len(server.requests) - asked <= asked + 2
     assert told(resumed) == told(whole)
