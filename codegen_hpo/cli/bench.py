@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codegen_hpo.cli.bench_tuners import codegen, report, sklearn, toy
 from codegen_hpo.cli.parameters import json_option
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 @click.group("bench")
 def command() -> None:
     """Measure, side by side in one run."""
+
+
+for one in (toy, sklearn, codegen, report):
+    command.add_command(one)
 
 
 @command.command("sandbox")
@@ -43,7 +48,8 @@ def sandbox(trials: int, cold: int, as_json: bool) -> None:
 def _sandboxes() -> list["Sandbox"]:
     """Those that this machine has; the others are named with the reason."""
     from codegen_hpo.errors import SandboxError
-    from codegen_hpo.sandbox.choose import NAMES, choose_sandbox
+    from codegen_hpo.sandbox.choose import choose_sandbox
+    from codegen_hpo.sandbox.names import NAMES
 
     found = []
     for name in NAMES:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,30 @@ def test_a_page_is_written_with_its_json_and_made_again_from_it(folder: Path, tm
     assert written == [str(page), str(tmp_path / "toy.json")]
     assert again.exit_code == 0
     assert (tmp_path / "again" / "toy.md").read_text() == page.read_text()
+
+
+def test_the_password_of_an_endpoint_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "http://someone:hunter2@localhost:1/v1"
+    arguments = [
+        "toy", "--tuners", "random", "--seeds", "1", "--budget", "1", "--problems", "branin", "--jobs", "1",
+        "--base-url", address, "--model", "m", "--out", str(tmp_path),
+    ]  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["codegen-hpo", "bench", *arguments])
+
+    page = bench(*arguments).stdout
+
+    assert "--base-url http://localhost:1/v1" in page
+    assert not any("hunter2" in path.read_text() for path in tmp_path.rglob("*.json"))
+
+
+def test_missing_matplotlib_is_told_before_anything_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(ConfigError, match="matplotlib"):
+        bench("toy", "--plot", "--out", str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_of_another_benchmark_is_not_extended(folder: Path) -> None:
