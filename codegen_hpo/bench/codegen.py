@@ -151,11 +151,7 @@ def _slug(arm: Arm) -> str:
 def _searched(task: Task, root: Path, conditions: Conditions, arm: Arm, seed: int) -> tuple[Run, Sandbox]:
     """The arm's finished run, carried on if it was stopped, and where its code may run."""
     endpoint = conditions.endpoint if arm.needs_model else None
-    author = (
-        FixedAuthor(_NETWORK.read_text(encoding="utf-8"), "bench:network", trusted=True)
-        if arm.fixed
-        else None
-    )
+    author = _network() if arm.fixed else None
     settings = Settings(unsafe=conditions.unsafe, device="cpu")
     place = find_sandbox(conditions.sandbox, settings, trusted=arm.fixed or not arm.needs_model)
     # the first trial of a run is at the defaults: it is none of the pool's

@@ -57,10 +57,10 @@ def page(results: Results) -> str:
     for budget in results.budgets:
         grid = results.grid(budget)
         if not grid.seeds:
-            blocks.append(f"## {budget} evaluations\n\nNo seed was finished by every tuner yet.")
+            blocks.append(f"## Evaluations: {budget}\n\nNo seed was finished by every tuner yet.")
             continue
-        seeds = f"{len(grid.seeds)} seeds ({_span(grid.seeds)})"
-        blocks += [f"## {budget} evaluations, {seeds}, {len(grid.problems)} problems", *tables(results, grid)]
+        sizes = f"seeds: {len(grid.seeds)} ({_span(grid.seeds)}); problems: {len(grid.problems)}"
+        blocks += [f"## Evaluations: {budget}; {sizes}", *tables(results, grid)]
     return "\n\n".join([*blocks, _provenance(results)]) + "\n"
 
 

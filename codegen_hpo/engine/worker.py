@@ -33,8 +33,12 @@ class LazyWorker:
             self._spare = _Spare(self._open)
 
     def run(self, job: Job) -> Outcome:
-        outcome = self._started().run(job)
-        if self._closed:  # by another thread: that the job was killed is not its own fault
+        """The job's outcome. Raises SandboxError, also when another thread closes the worker meanwhile."""
+        worker = self._started()
+        if self._closed:  # while it was opened
+            worker.close()
+        outcome = worker.run(job)
+        if self._closed:  # that the job was killed is not its own fault
             raise SandboxError("the sandbox worker was closed at work")
         return outcome
 

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from codegen_hpo.bench import codegen
 from codegen_hpo.bench.codegen import RANDOM, Conditions, Course, Step, present, read_course, run_codegen
 from codegen_hpo.bench.codegen_page import Courses, codegen_page, read_courses, write_codegen_page
 from codegen_hpo.contract import read_candidate_apart
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.task import Task
+from codegen_hpo.testing import ScriptedServer
+from codegen_hpo.testing.brain import drawing_brain
 
 
 def step(validation: float | None, test: float | None) -> Step:
@@ -101,8 +104,6 @@ def test_the_course_of_each_arm_is_drawn(tmp_path: Path) -> None:
 
 
 def test_the_fixed_network_meets_the_contract_with_the_five_arguments_of_the_paper() -> None:
-    import codegen_hpo.bench.codegen as codegen
-
     source = Path(codegen.__file__).with_name("network.py").read_text()
     read = read_candidate_apart(source, name="c01", author="bench")
 
@@ -130,3 +131,27 @@ def test_every_trial_is_scored_on_the_test_rows_and_a_second_call_runs_nothing(t
     assert again == found
     assert [path.read_bytes() for path in events] == before
     assert read_course(tmp_path / "courses" / "random-configurations-seed0.json") == found[1]
+
+
+@pytest.mark.slow
+def test_the_arms_of_a_model_write_and_tune_and_are_scored_like_the_others(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"miles": generator.uniform(0.5, 9, 300)})
+    frame["fare"] = 3 + 2.5 * frame["miles"] + generator.normal(0, 0.5, 300)
+    task = Task.from_table(frame, "fare")
+    source = Path(codegen.__file__).with_name("network.py").read_text()
+    with ScriptedServer(drawing_brain(source)) as server:
+        endpoint = Endpoint(base_url=server.base_url, model="scripted")
+        conditions = Conditions(budget=3, pool=1, trial_s=3.0, endpoint=endpoint, sandbox="none", unsafe=True)
+        found = {one.arm: one for one in run_codegen(task, tmp_path, conditions, seeds=1)}
+        written = [r for r in server.requests if not r.body.get("tools")]
+        called = [r.body["tools"][0]["function"] for r in server.requests if r.body.get("tools")]
+
+    generated, configured = found["generated function"], found["configurations by a model"]
+    assert [s.proposed_by for s in generated.steps] == ["default", "llm", "llm"]
+    assert [s.proposed_by for s in configured.steps] == ["default", "llm", "llm"]
+    assert all(s.test is not None for one in (generated, configured) for s in one.steps)
+    assert len(written) == 1
+    assert len(called) == 4
+    assert {"depth", "width", "weight_decay"} < set(called[-1]["parameters"]["properties"])
+    assert found[TPE].model == found[RANDOM].model == ""

@@ -21,7 +21,7 @@ TABLES = {("tpe", "svm/iris", 0): [0.4, 0.25], ("tpe", "svm/iris", 1): [None, 0.
 def test_the_page_of_the_landscapes_has_means_seeds_and_ranks(made_up) -> None:  # type: ignore[no-untyped-def]
     text = page(made_up(TOY, suite="toy", optimum=0.0))
 
-    assert "## 2 evaluations, 2 seeds (0 to 1), 1 problems" in text
+    assert "## Evaluations: 2; seeds: 2 (0 to 1); problems: 1" in text
     assert "| ackley | 0 | 5 [4, 6] | 1.5 [1, 2] | 5.28 ± 1.73 |" in text
     assert "| ackley | 4, 6 | 2, 1 |" in text
     assert "| mean rank |  | 2.00 | 1.00 |  |" in text

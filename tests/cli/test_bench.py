@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_finished_benchmark_prints_its_page_again(folder: Path) -> None:
     result = bench("report", str(folder))
 
-    assert "## 2 evaluations, 1 seeds (0), 2 problems" in result.stdout
+    assert "## Evaluations: 2; seeds: 1 (0); problems: 2" in result.stdout
 
 
 def test_a_page_is_written_with_its_json_and_made_again_from_it(folder: Path, tmp_path: Path) -> None:

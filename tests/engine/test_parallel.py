@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from codegen_hpo.engine.settings import Budget
+from codegen_hpo.engine.worker import Crew
 from codegen_hpo.errors import Interrupted, SandboxError
 from codegen_hpo.records import Event, Job, Outcome
 from codegen_hpo.run import Run
+from codegen_hpo.sandbox.base import Worker
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
 
 Start = Callable[..., Run]
@@ -161,3 +163,29 @@ def test_a_fault_of_the_host_ends_the_run_once_the_others_are_recorded(
         start(sandbox=ScriptedSandbox(breaks), parallel=3)
     assert caught.value.run is not None
     assert len(Run.open(caught.value.run).history.trials) == len(begun) - 1
+
+
+def test_a_worker_that_is_closed_while_it_opens_runs_no_job(sandbox: ScriptedSandbox) -> None:
+    opening, closed = threading.Event(), threading.Event()
+
+    def opened() -> Worker:
+        opening.set()
+        assert closed.wait(30)
+        return sandbox.open(Path())
+
+    crew = Crew(opened, lambda hello: None, size=1)
+    faults: list[SandboxError] = []
+
+    def work() -> None:
+        with crew.taken() as worker, pytest.raises(SandboxError, match="closed") as caught:
+            worker.run(Job(kind="train", source=""))
+        faults.append(caught.value)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    opening.wait(30)
+    crew.close()
+    closed.set()
+    thread.join(30)
+    assert faults
+    assert not sandbox.jobs
