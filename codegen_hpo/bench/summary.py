@@ -42,7 +42,11 @@ _SKLEARN_NOTES = """\
   validation error of random search, resampled from the pool of random points. Above zero is better.
 - Beats random: the share of problems with a change above zero. A tie counts as not beaten.
 - Intervals: 95 %, bootstrap over problems and, within them, over seeds; the pool is taken as it is.
-- p: Wilcoxon's signed-rank test of the changes, a pair a problem. No correction for several tuners.
+- p: Wilcoxon's signed-rank test of the changes, a pair a problem. No correction for several tuners. It takes
+  the problems for independent, which they are not: with one seed a tuner begins with the same random points
+  on all tables of a model. The row of `random`, the same method as its reference, shows by how much luck of
+  these draws moves a row, and how far such a p can be trusted.
+- `cmaes` draws around the defaults of the space from the start; the other classical tuners do not know them.
 - Mean rank: among the tuners of the table, for each problem and seed; equals share the mean of their ranks.
 - Test error: on sealed rows, of the configuration with the best validation error; no tuner was told it.
 - A failed evaluation (above the time limit, or not finite) ranks behind every other."""
