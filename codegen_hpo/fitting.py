@@ -17,7 +17,7 @@ from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
-from codegen_hpo.tuner.make import TunerOptions
+from codegen_hpo.tuner.make import TunerOptions, check_trials
 from codegen_hpo.tuner.names import check_tuner, needs_model
 
 
@@ -118,6 +118,9 @@ def fit(
         )
     if isinstance(tuner, str):
         check_tuner(tuner, with_model=by_model)
+        # each candidate is tried at its defaults, and all but the best keep what they were explored with
+        given = 1 + (count - 1) * (settings.explore or 0)
+        check_trials(tuner, settings.tuning, budget.trials, given)
     trusted = author.trusted if author else not by_model
     place = find_sandbox(sandbox, settings, trusted=trusted)
     run = Run(RunFolder.create(Path(runs), task.target, datetime.now()))

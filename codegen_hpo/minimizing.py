@@ -1,5 +1,6 @@
 """Tunes any objective from Python. The command line's `tune` is a thin layer over this file."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from codegen_hpo.records import Sink, Trial, ranked
 from codegen_hpo.space import Arguments, Dimension, Scalar, Space
 from codegen_hpo.space_check import checked_space
 from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.tuner.make import TunerOptions
+from codegen_hpo.tuner.make import TunerOptions, check_trials
 from codegen_hpo.tuner.names import check_tuner, needs_model
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class Minimum:
         return trial.score if trial else None
 
     def leaderboard(self) -> "pd.DataFrame":
-        """A row a trial, the best first and the failed last, with an `arg:` column for each argument."""
+        """A row a trial, the best first and the failed last, with an `arg:` column for each argument.
+
+        `fallback` says why another tuner took a turn of the model's.
+        """
         import pandas as pd
 
         failed = [trial for trial in self.trials if trial.loss is None]
@@ -60,6 +64,7 @@ class Minimum:
                 "status": trial.outcome.status,
                 self.metric: trial.score,
                 "seconds": trial.outcome.seconds,
+                "fallback": trial.call.fallback,
                 **{f"arg:{name}": value for name, value in trial.call.arguments.items()},
             }
             for trial in [*ranked(self.trials), *failed]
@@ -148,11 +153,12 @@ def minimize(
         model=endpoint.model if endpoint else "",
         temperature=temperature,
         price=price,
-        reply_s=reply_s,
+        reply_s=_above_zero("reply_s", reply_s),
         reply_tokens=reply_tokens,
         budget=budget,
     )
     start_at = started_at(sound, start)
+    check_trials(tuner, settings.tuning, trials, given=len(start_at))
     folder = RunFolder.at(Path(run)) if run is not None else None
     result = ObjectiveSession(
         aim=Aim(space=sound, metric=metric, maximize=maximize, about=about, start=start_at),
@@ -188,6 +194,7 @@ def tune_command(
     """
     assert aim.command is not None
     CommandLine.parse(aim.command.text, aim.space)  # what does not fit is told before there is a folder
+    check_trials(settings.tuner, settings.tuning, settings.budget.trials, given=len(aim.start))
     folder = RunFolder.create(runs, label, datetime.now())
     ObjectiveSession(
         aim=aim,
@@ -234,6 +241,10 @@ def checked_budget(budget: Budget, price: tuple[float, float] | None) -> Budget:
         limit = getattr(budget, name)
         if limit is not None:
             _at_least_one(name, limit)
+    for name in ("seconds", "usd"):
+        limit = getattr(budget, name)
+        if limit is not None:
+            _above_zero(name, limit)
     if budget.trials is None and budget.seconds is None and budget.patience is None:
         raise ConfigError("the search has no end", hint="give trials, seconds or patience")
     if budget.usd is not None and price is None:
@@ -245,12 +256,28 @@ def checked_budget(budget: Budget, price: tuple[float, float] | None) -> Budget:
 
 
 def _in_range(seed: int) -> int:
-    if not 0 <= seed < 2**32:
+    if not _is_whole(seed) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed is {seed}, expected 0 to {2**32 - 1}", hint="any number in it will do")
     return seed
 
 
 def _at_least_one(name: str, count: int) -> int:
-    if count < 1:
-        raise ConfigError(f"{name} is {count}, expected 1 or more", hint="a search makes at least one call")
+    if not _is_whole(count) or count < 1:
+        raise ConfigError(
+            f"{name} is {count!r}, expected a whole number, 1 or more",
+            hint="a search makes at least one call",
+        )
     return count
+
+
+def _above_zero(name: str, amount: float) -> float:
+    number = isinstance(amount, int | float) and not isinstance(amount, bool)
+    if not number or not 0 < amount < math.inf:
+        raise ConfigError(
+            f"{name} is {amount!r}, expected a number above 0", hint="leave it out, where there is no limit"
+        )
+    return amount
+
+
+def _is_whole(count: object) -> bool:
+    return isinstance(count, int) and not isinstance(count, bool)

@@ -104,7 +104,7 @@ def _usable(storage: str) -> Iterator[None]:
 
 def _of_an_objective(folder: RunFolder) -> list[_Searched]:
     """The one search of a run that tuned an objective of the user's own; none if the run fitted a table."""
-    trials = folder.of_kind("trial")
+    trials = _in_the_order_of_their_calls(folder)
     return [
         _Searched(
             "",
@@ -118,10 +118,15 @@ def _of_an_objective(folder: RunFolder) -> list[_Searched]:
     ]
 
 
+def _in_the_order_of_their_calls(folder: RunFolder) -> list[Event]:
+    """The events of the trials, which are recorded in the order in which they ended."""
+    return sorted(folder.of_kind("trial"), key=lambda event: event.data["number"])
+
+
 def _of_candidates(folder: RunFolder) -> list[_Searched]:
     """Each text of a function that was trained, in order; a candidate's last one bears its name alone."""
     events = folder.of_kind("candidate")
-    trials = folder.of_kind("trial")
+    trials = _in_the_order_of_their_calls(folder)
     latest = {event.data["name"]: event.data["code_hash"] for event in events}
     found: dict[str, _Searched] = {}
     for event in events:

@@ -1,7 +1,7 @@
 """A run on disk: look at it, resume it, use its model. The command line is a thin layer over this file."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.export import export
 from codegen_hpo.llm.endpoint import OPENAI, Endpoint
 from codegen_hpo.llm.ledger import Ledger, price_of
-from codegen_hpo.objective.command import CommandObjective
+from codegen_hpo.objective.command import Command, CommandObjective, folder_mark
 from codegen_hpo.objective.session import ObjectiveSession
 from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.predict import predict, winner
@@ -89,7 +89,10 @@ class Run:
         return records.read_ledger(self.folder, price_of(settings.get("price")))
 
     def leaderboard(self) -> pd.DataFrame:
-        """A row a trial and a baseline, the best first, with name, proposed_by, status, score and seconds."""
+        """A row a trial and a baseline, the best first, with name, proposed_by, status, score and seconds.
+
+        `fallback` says why another tuner took a turn of the model's.
+        """
         history = self.history
         metric = self.metric
         rows = [
@@ -101,6 +104,7 @@ class Run:
                 metric.name: t.score,
                 "seconds": t.outcome.seconds,
                 "parameters": t.outcome.parameters,
+                "fallback": t.call.fallback,
             }
             for t in history.trials
         ]
@@ -113,6 +117,7 @@ class Run:
                 metric.name: b.validation_score,
                 "seconds": b.seconds,
                 "parameters": 0,
+                "fallback": "",
             }
             for b in history.baselines
         ]
@@ -190,6 +195,7 @@ class Run:
         patience: int | None = None,
         base_url: str | None = None,
         trust_command: bool = False,
+        here: bool = False,
         author: Author | None = None,
         tuner: MakeTuner | None = None,
         sandbox: str | Sandbox = "auto",
@@ -200,10 +206,12 @@ class Run:
         """Carries the run on: what is recorded is not done again. Limits given here replace those recorded.
 
         A run of `tune` names the command that it runs. It is run only if that is said now, with
-        `trust_command`, for the folder may have come by mail.
+        `trust_command`, for the folder may have come by mail; and where the working folder is not that of
+        its first session, only if `here` says that this one is right, for paths in a command are relative.
 
         Raises:
-            ConfigError: the run stopped before its data was prepared, or its endpoint is not configured.
+            ConfigError: the run stopped before its data was prepared, its endpoint is not configured, or
+                something is given that a run of `tune` has no use for.
             EndpointError, SandboxError, NoCandidateError, NoModelError: as `fit`.
         """
         given: dict[str, Any] = {
@@ -216,12 +224,10 @@ class Run:
         changed = {name: value for name, value in given.items() if value is not None}
         aim = self.aim
         if aim:
-            if aim.command and not trust_command:
-                raise ConfigError(
-                    f"the run's folder says which command is run, as you and without a sandbox: "
-                    f"{aim.command.text!r:.200}",
-                    hint="if that is your command: --trust-command",
-                )
+            useless = {"sandbox": sandbox != "auto", "unsafe": unsafe, "author": author, "tuner": tuner}
+            _require_none(name for name, value in useless.items() if value)
+            if aim.command:
+                _require_agreed(aim.command, trusted=trust_command, here=here)
             return self._resume_search(
                 aim, changed, base_url, sinks, os.environ if environ is None else environ
             )
@@ -305,6 +311,30 @@ class Run:
         )
         settings = replace(settings, unsafe=unsafe, device=device or settings.device)
         return find_sandbox(sandbox, settings, trusted=trusted)
+
+
+def _require_none(names: Iterable[str]) -> None:
+    """Raises ConfigError if anything is given that the run of an objective would pass over."""
+    if given := ", ".join(names):
+        raise ConfigError(
+            f"{given} is given, and the run is that of an objective: it runs as you, without a sandbox, "
+            "with the tuner that is recorded",
+            hint="leave it out",
+        )
+
+
+def _require_agreed(command: Command, *, trusted: bool, here: bool) -> None:
+    """Raises ConfigError unless the user says that the command is theirs, and so is a new folder."""
+    if not trusted:
+        raise ConfigError(
+            f"the run's folder says which command is run, as you and without a sandbox: {command.text!r}",
+            hint="if that is your command: --trust-command",
+        )
+    if command.begun_in != folder_mark() and not here:
+        raise ConfigError(
+            "the run was begun in another working folder; its command may mean other files in this one",
+            hint="cd to the folder where it was begun, or --here if this one is right",
+        )
 
 
 def _recorded_endpoint(

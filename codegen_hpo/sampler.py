@@ -132,7 +132,11 @@ class LLMSampler(BaseSampler):
             return {}
         with self._lock:  # each proposal must know those before it
             self._tokens = 0
-            turn = self._turn(study, trial, search_space)
+            try:
+                turn = self._turn(study, trial, search_space)
+            finally:  # what a turn that raises has cost is spent, too
+                if self._tokens:
+                    study._storage.set_trial_user_attr(trial._trial_id, TOKENS, self._tokens)
             self._note(study, trial, turn, search_space)
         return turn.values
 
@@ -237,7 +241,7 @@ class LLMSampler(BaseSampler):
         values = {name: search_space[name].to_internal_repr(value) for name, value in turn.values.items()}
         who = f"{self._stand_in}: {turn.fallback}" if turn.fallback else "llm"
         noted = {PROPOSED_BY: dict.fromkeys(values, who), REASONING: turn.reasoning, FALLBACK: turn.fallback}
-        for name, value in (noted | {TOKENS: self._tokens}).items():
+        for name, value in noted.items():
             if value:
                 study._storage.set_trial_user_attr(trial._trial_id, name, value)
         study._storage.set_trial_system_attr(trial._trial_id, TURN, {"how": turn.how, "values": values})

@@ -66,8 +66,9 @@ def _exact_option(options: tuple[Scalar, ...]) -> BeforeValidator:
     """Python holds True == 1; a JSON reply does not mean one by the other."""
 
     def check(value: object) -> object:
-        if isinstance(value, bool) and not any(isinstance(option, bool) for option in options):
-            raise ValueError(f"one of {list(options)} is expected, not a boolean")
+        alike = [option for option in options if isinstance(option, bool) == isinstance(value, bool)]
+        if value in options and value not in alike:
+            raise ValueError(f"one of {list(options)} is expected")
         return value
 
     return BeforeValidator(check)
@@ -75,7 +76,7 @@ def _exact_option(options: tuple[Scalar, ...]) -> BeforeValidator:
 
 def _annotation(dimension: Dimension) -> Any:
     if isinstance(dimension, Choice):
-        if set(map(type, dimension.options)) == {bool}:
+        if len(dimension.options) == 2 and set(map(type, dimension.options)) == {bool}:
             return bool
         return Annotated[Literal[dimension.options], _exact_option(dimension.options)]
     number = int if isinstance(dimension, Int) else float

@@ -9,6 +9,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.space import Choice, Dimension, Float, Int, Space
 
 _MAX_NAME = 100  # characters
+_MAX_INT = 2**53  # tuners and JSON hold whole numbers as floats, which are exact up to here
 _FORMS = 'Float(1e-5, 0.1, log=True), Int(16, 512) or Choice(("a", "b"))'
 
 
@@ -38,7 +39,8 @@ def checked_space(dimensions: object, where: str = "the space", *, constants: bo
         try:
             sound[_checked_name(name)] = checked_dimension(dimension, constants=constants)
         except Unsound as error:
-            complaints.append(f"{where}, {name}: {error}")
+            shown = name if str(name).isprintable() else repr(name)
+            complaints.append(f"{where}, {shown}: {error}")
     if complaints:
         raise ConfigError(
             "\n".join(complaints), hint=f"write each as {_FORMS}" if where == "the space" else ""
@@ -58,6 +60,7 @@ def checked_dimension(dimension: object, *, constants: bool = True) -> Dimension
         raise Unsound(f"it is {dimension!r:.60}, expected Float, Int or Choice")
     if not isinstance(sound.description, str):
         raise Unsound(f"its description is {sound.description!r:.60}, expected text")
+    _require_writable("its description", sound.description)
     if not constants and is_constant(sound):
         raise Unsound("it has a single value: take it out of the space, and give it to the command itself")
     return sound
@@ -68,6 +71,12 @@ def is_constant(dimension: Dimension) -> bool:
     if isinstance(dimension, Choice):
         return len(dimension.options) == 1
     return dimension.low == dimension.high
+
+
+def _require_writable(what: str, text: str) -> None:
+    """Raises Unsound for text that no command line, or no file, can hold."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Unsound(f"{what} {text!r:.60} holds a NUL or half a surrogate pair")
 
 
 def _checked_name(name: object) -> str:
@@ -102,10 +111,12 @@ def _number(dimension: Float | Int, what: str, value: object) -> Any:
     """The value as the dimension's type has it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unsound(f"{what} is {value!r:.60}, expected a number")
-    if not math.isfinite(value) or abs(value) > 1e300:
+    if not abs(value) <= 1e300:  # NaN, too
         raise Unsound(f"{what} is {value!r:.60}, expected a number of ordinary size")
     if isinstance(dimension, Float):
         return float(value)
+    if abs(value) > _MAX_INT:
+        raise Unsound(f"{what} is {value:g}, but an Int lies within 2**53 of 0; beyond, floats skip numbers")
     if value != int(value):
         raise Unsound(f"{what} is {value:g}, but an Int has whole numbers; a Float has others")
     return int(value)
@@ -122,6 +133,8 @@ def _choice(dimension: Choice) -> Choice:
             raise Unsound(f"the option {option!r:.60} is neither text, number nor boolean")
         if isinstance(option, float) and not math.isfinite(option):
             raise Unsound(f"the option {option!r} is not finite")
+        if isinstance(option, str):
+            _require_writable("the option", option)
     # Python holds 1, 1.0 and True to be equal: an answer could not say which of them is meant
     twice = [option for place, option in enumerate(options) if option in options[:place]]
     if twice:

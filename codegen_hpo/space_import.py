@@ -152,7 +152,7 @@ def _distribution(given: object) -> _Taken:
         try:
             text = given if isinstance(given, str) else json.dumps(given)
             given = optuna.json_to_distribution(text)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
             raise Unsound(f"it is no distribution of Optuna: {error}") from None
     match given:
         case optuna.CategoricalDistribution(choices=choices):
@@ -171,7 +171,10 @@ def _distribution(given: object) -> _Taken:
 
 def _stepped(low: float, high: float, step: float, default: object = None) -> _Taken:
     """A range with a step, as the list of its values. Raises Unsound if there are too many."""
-    count = int((high - low) / step + 1e-9) + 1
+    try:
+        count = int((high - low) / step + 1e-9) + 1
+    except (OverflowError, ValueError):  # infinite, or not a number
+        raise Unsound(f"its step {step!r:.60} makes values without number from {low!r:.60}") from None
     if count > MAX_STEPS:
         raise Unsound(f"its step {step:g} makes {count} values, and at most {MAX_STEPS} can be listed")
     values: list[float] = [low + place * step for place in range(count)]

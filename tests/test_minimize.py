@@ -1,5 +1,6 @@
 """`minimize` as a user calls it, recorded or not."""
 
+import errno
 import math
 import threading
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import Any
 import pytest
 
 import codegen_hpo as ch
-from codegen_hpo.errors import ConfigError, EndpointError, Interrupted
+from codegen_hpo.errors import ConfigError, EndpointError, Interrupted, StorageError
 from codegen_hpo.records import Trial
-from codegen_hpo.testing import ScriptedServer, replies
+from codegen_hpo.testing import ScriptedAuthor, ScriptedServer, replies
 from codegen_hpo.testing.strategies import LocalSearch
 from codegen_hpo.tuner.names import TUNERS, needs_model
 
@@ -20,6 +21,9 @@ SPACE = {
     "n": ch.Int(1, 12),
     "act": ch.Choice(("p", "q", "r")),
 }
+
+
+CONFIGURED = {"OPENAI_BASE_URL": "http://localhost:1/v1", "CODEGEN_HPO_MODEL": "m"}
 
 
 def bowl(arguments: dict[str, Any]) -> float:
@@ -84,7 +88,7 @@ def test_declared_defaults_are_tried_first_and_start_points_before_the_tuner() -
     by_default = ch.minimize(lambda a: a["x"], space, trials=2, tuner="random").trials
     first = by_default[0].call
     assert (dict(first.arguments), first.proposed_by) == ({"x": 0.25, "n": 2}, "default")
-    start = [{"x": 0.5}, {"x": 0.75, "n": 1}]
+    start = [{"x": 0.5}, {"x": 0.75, "n": 1}, {"x": 0.5, "n": 2}]
     trials = ch.minimize(lambda a: a["x"], space, trials=3, tuner="random", start=start).trials
     assert [t.call.proposed_by for t in trials] == ["start", "start", "random"]
     assert dict(trials[0].call.arguments) == {"x": 0.5, "n": 2}
@@ -105,7 +109,15 @@ def test_declared_defaults_are_tried_first_and_start_points_before_the_tuner() -
         ({"trials": 0}, "trials is 0"),
         ({"parallel": 0}, "parallel is 0"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"trials": 2.5}, "trials is 2.5, expected a whole number"),
+        ({"parallel": 2.0}, "parallel is 2.0, expected a whole number"),
+        ({"seconds": -1}, "seconds is -1, expected a number above 0"),
+        ({"seconds": math.nan}, "seconds is nan"),
+        ({"reply_s": math.inf}, "reply_s is inf"),
+        ({"space": {"f": ch.Choice((True,)), "n": ch.Int(1, 2)}, "start": [{"f": False}]}, "f: Input should"),
         ({"usd": 1.0}, "price is not known"),
+        ({"tuner": "centaur", "trials": 13, "environ": CONFIGURED}, "centaur would never ask its model"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_the_first_call(changes: dict[str, Any], said: str) -> None:
@@ -128,6 +140,30 @@ def test_an_error_of_the_function_comes_through_and_the_run_can_go_on(tmp_path: 
     with pytest.raises(FileNotFoundError, match=r"data\.csv"):
         ch.minimize(faulty, SPACE, trials=2, run=tmp_path / "run")
     assert len(ch.minimize(bowl, SPACE, trials=2, run=tmp_path / "run").trials) == 2
+
+
+def test_a_full_disk_of_the_function_is_not_the_runs(tmp_path: Path) -> None:
+    def full(arguments: dict[str, Any]) -> float:
+        raise OSError(errno.ENOSPC, "No space left on device", "/scratch/weights.bin")
+
+    with pytest.raises(OSError, match=r"weights\.bin") as caught:
+        ch.minimize(full, SPACE, trials=2, run=tmp_path / "run")
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_run_that_cannot_be_written_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def measure(arguments: dict[str, Any]) -> float:
+        monkeypatch.setattr("os.fsync", full)
+        return 1.0
+
+    with pytest.raises(StorageError, match="the run cannot be written: No space left") as caught:
+        ch.minimize(measure, SPACE, trials=2, run=tmp_path / "run")
+    assert caught.value.run == tmp_path / "run"
 
 
 def test_ctrl_c_in_a_recorded_search_names_the_run(tmp_path: Path) -> None:
@@ -252,6 +288,8 @@ def test_the_run_of_a_function_says_what_it_cannot_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a Python function") as caught:
         run.resume(trials=4)
     assert "minimize(..., run=" in caught.value.hint
+    with pytest.raises(ConfigError, match="author, tuner is given"):
+        run.resume(author=ScriptedAuthor([]), tuner=lambda candidate: pytest.fail("it was asked for"))
     for refused in (lambda: run.predict(tmp_path / "x.csv"), lambda: run.export(tmp_path / "o")):
         with pytest.raises(ConfigError, match="no table and no model"):
             refused()
@@ -267,6 +305,17 @@ def test_a_model_that_gives_up_is_asked_anew_after_a_resume(tmp_path: Path) -> N
         second = ch.minimize(lambda a: a["x"], {"x": ch.Float(0.0, 2.0)}, **given)
         assert second.value == 1.0
         assert len(server.requests) == 7
+
+
+def test_the_leaderboard_says_why_another_tuner_took_a_turn_of_the_model() -> None:
+    useless = [replies.text("I do not know")] * 6
+    with ScriptedServer([*useless, replies.call(x=1.0, name="evaluate")], strict=True) as server:
+        reached = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "k", "CODEGEN_HPO_MODEL": "m"}
+        given: dict[str, Any] = {"trials": 3, "tuning": ch.TunerOptions(llm_trials=2), "environ": reached}
+        found = ch.minimize(lambda a: a["x"], {"x": ch.Float(0.0, 2.0)}, tuner="llm+tpe", **given)
+    said = dict(zip(found.leaderboard()["name"], found.leaderboard()["fallback"], strict=True))
+    assert "no usable call in 6 replies" in said["t001"]
+    assert (said["t002"], said["t003"]) == ("", "")
 
 
 def test_without_a_folder_the_model_is_held_to_its_budget_too(model: ScriptedServer) -> None:

@@ -1,5 +1,6 @@
 """Runs as Optuna studies, read back with Optuna."""
 
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -204,3 +205,24 @@ def test_the_run_of_an_objective_is_one_study_under_the_runs_name(storage: str, 
     failed = [trial for trial in study.trials if trial.params["kind"] == "b"]
     assert {trial.state for trial in failed} <= {TrialState.FAIL}
     assert all("no b" in trial.user_attrs["error"] for trial in failed)
+
+
+def test_trials_are_in_the_order_of_their_calls_whichever_ended_first(storage: str, tmp_path: Path) -> None:
+    second_ended = threading.Event()
+
+    def objective(arguments: dict[str, object]) -> float:
+        if arguments["x"] == 0.25:
+            assert second_ended.wait(10)
+        elif arguments["x"] == 0.75:
+            threading.Timer(0.2, second_ended.set).start()
+        return float(arguments["x"])  # type: ignore[arg-type]
+
+    run = tmp_path / "parallel"
+    start = [{"x": 0.25}, {"x": 0.75}]
+    minimize(objective, {"x": Float(0.0, 1.0)}, tuner="random", trials=2, parallel=2, start=start, run=run)
+    folder = RunFolder.open(run)
+    assert [event.data["number"] for event in folder.of_kind("trial")] == [2, 1]
+    export_studies(folder, storage)
+    study = optuna.load_study(study_name="parallel", storage=storage)
+    assert [trial.params["x"] for trial in study.trials] == [0.25, 0.75]
+    assert [trial.user_attrs["trial"] for trial in study.trials] == ["t001", "t002"]

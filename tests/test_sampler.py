@@ -130,6 +130,19 @@ def test_steps_odd_names_and_any_choice_reach_the_objective_as_optuna_has_them()
     assert set(tool.parameters["properties"]) == set(answer)
 
 
+def test_what_a_turn_that_raises_has_cost_is_counted() -> None:
+    class Failing(Model):
+        def __call__(self, request: Request) -> Reply:
+            if self.requests:
+                raise EndpointError("no quota")
+            return super().__call__(request)
+
+    study = study_with(LLMSampler(ask=Failing("I do not know"), space=SPACE))
+    with pytest.raises(EndpointError, match="no quota"):
+        study.ask().suggest_float("x", -5, 5)
+    assert study.trials[0].user_attrs[TOKENS] == 100
+
+
 def test_an_enqueued_trial_keeps_its_values_and_the_model_proposes_the_rest() -> None:
     model = Model({"n": 4})
     study = study_with(LLMSampler(ask=model, space=SPACE))

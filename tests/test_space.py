@@ -53,6 +53,21 @@ def test_what_cannot_be_used_is_named(name: str, value: object) -> None:
     assert checked.complaints[0].startswith(f"{name}: ")
 
 
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [((True,), False), ((False,), 0), ((True, 2, "2"), 1), ((False, 2), 0), ((1, "a"), True)],
+)
+def test_a_boolean_and_a_number_are_never_taken_for_each_other(
+    options: tuple[Scalar, ...], value: Scalar
+) -> None:
+    space = Space({"a": Choice(options)})
+    assert space.check({"a": value}).arguments is None
+    for option in options:
+        arguments = space.check({"a": option}).arguments
+        assert arguments is not None
+        assert (arguments["a"], type(arguments["a"])) == (option, type(option))
+
+
 @pytest.mark.parametrize("text", ["", "width=64", "[1]", "null", "{'width': 64}", "[" * 100_000])
 def test_text_that_is_no_json_object_is_a_complaint(text: str) -> None:
     checked = SPACE.check(text)

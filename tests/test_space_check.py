@@ -17,6 +17,9 @@ from codegen_hpo.space_check import checked_space
         (Float(0.0, True), "high is True, expected a number"),
         (Float(0.0, 1.0, log="yes"), "log is 'yes'"),  # type: ignore[arg-type]
         (Int(1.5, 3), "low is 1.5, but an Int has whole numbers"),  # type: ignore[arg-type]
+        (Int(0, 2**53 + 1), "within 2**53 of 0"),
+        (Int(0, 10**400), "expected a number of ordinary size"),
+        (Int(-(10**300), 0), "within 2**53 of 0"),
         (Int(1, 5, default=9), "default 9 is outside of 1 to 5"),
         (Choice(()), "it has no options"),
         (Choice("abc"), "expected a list of values"),  # type: ignore[arg-type]
@@ -25,6 +28,9 @@ from codegen_hpo.space_check import checked_space
         (Choice(("a", "b"), default="c"), "default 'c' is not among its options"),
         (Choice((False, True), default=1), "default 1 is not among its options"),
         (Float(0.0, 1.0, description=3), "its description is 3"),  # type: ignore[arg-type]
+        (Choice(("a", "b\0")), "holds a NUL"),
+        (Choice(("a", "\ud800")), "half a surrogate pair"),
+        (Float(0.0, 1.0, description="\udfff"), "its description '\\udfff' holds"),
         ((0.0, 1.0), "expected Float, Int or Choice"),
     ],
 )
@@ -35,10 +41,11 @@ def test_each_mistake_is_named_with_its_argument(dimension: object, said: str) -
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a=b", "{x}", "-x", "a\x07", 'a"', 3])
+@pytest.mark.parametrize("name", ["", "two words", "a=b", "{x}", "-x", "a\x07", 'a"', "a\0", "a\ud800", 3])
 def test_a_name_that_no_command_could_take_is_refused(name: object) -> None:
-    with pytest.raises(ConfigError, match="its name"):
+    with pytest.raises(ConfigError, match="its name") as caught:
         checked_space({name: Int(1, 2)})
+    assert str(caught.value).isprintable()
 
 
 def test_all_mistakes_are_told_at_once() -> None:

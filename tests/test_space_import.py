@@ -125,6 +125,13 @@ def test_their_json_gives_the_same_whether_nested_or_as_text(tmp_path: Path) -> 
     ("given", "said"),
     [
         (distributions.IntDistribution(0, 1000, step=2), "makes 501 values"),
+        (
+            {
+                "name": "FloatDistribution",
+                "attributes": {"low": 0.0, "high": 1e300, "step": 1e-300, "log": False},
+            },
+            "no distribution of Optuna",
+        ),
         (distributions.CategoricalDistribution([None, "a"]), "the option None"),
         ("{", "no distribution of Optuna"),
         ({"name": "Other", "attributes": {}}, "no distribution of Optuna"),
@@ -136,3 +143,9 @@ def test_what_cannot_be_taken_over_is_named(given: Any, said: str) -> None:
         from_optuna({"rate": given})
     assert "the distributions, rate: " in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_a_step_that_makes_values_without_number_is_refused() -> None:
+    given = {"type": "uniform_float", "name": "x", "lower": 0.0, "upper": 1e300, "q": 1e-300}
+    with pytest.raises(ConfigError, match="x: its step 1e-300 makes values without number"):
+        from_configspace({"hyperparameters": [given]})

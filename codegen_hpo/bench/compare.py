@@ -26,7 +26,7 @@ from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import list_runs
 from codegen_hpo.task import Task
-from codegen_hpo.tuner.make import TunerOptions
+from codegen_hpo.tuner.make import TunerOptions, check_trials
 from codegen_hpo.tuner.names import check_tuner, needs_model
 
 _CANDIDATE, _FACTS = "candidate.py", "comparison.json"
@@ -104,6 +104,8 @@ def compare(
             + (f"; {', '.join(left_out)}: no model is configured" if left_out else ""),
             hint="give --tuners tpe,random and at least one seed; OPENAI_API_KEY or --base-url for a model",
         )
+    for name in taken:
+        check_trials(name, conditions.tuning, conditions.budget.trials, given=1)  # that at the defaults
     contest = _Contest(folder=folder, task=task, conditions=conditions, sinks=sinks, environ=environ)
     author = contest.author(source, by_model=endpoint is not None and not cookbook)
     contest.agree(author.source, endpoint.model if endpoint else "")

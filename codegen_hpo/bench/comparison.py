@@ -1,5 +1,6 @@
 """What a comparison of tuners came to: a row a tuner, over the same seeds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from codegen_hpo.bench.statistics import Interval, bootstrap_interval, paired_p, ranks
 from codegen_hpo.run import Run
 from codegen_hpo.task import Metric
+from codegen_hpo.tuner.turns import of_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Result:
     failed: int
     seconds: float  # at work
     tokens: int
+    model_turns: int = 0
+    fallbacks: int = 0  # turns of the model that another tuner took
 
     @classmethod
     def of(cls, tuner: str, seed: int, run: Run, folder: Path) -> "Result":
@@ -40,6 +44,8 @@ class Result:
             failed=sum(trial.loss is None for trial in history.trials),
             seconds=history.elapsed_s,
             tokens=run.ledger.total.tokens,
+            model_turns=sum(of_model(trial.call) for trial in history.trials),
+            fallbacks=sum(bool(trial.call.fallback) for trial in history.trials),
         )
 
 
@@ -58,12 +64,15 @@ class Row(NamedTuple):
     validation: Mean | None  # None: no seed gave a model
     test: Mean | None
     rank: float  # by validation, among the tuners of the table, mean over the seeds; failures rank last
-    p_validation: float | None  # against the reference, Wilcoxon's signed-rank test over the seeds
+    pairs: int  # seeds in which the validation differs from the reference's
+    p_validation: float | None  # against the reference, Wilcoxon's signed-rank test; failures rank last
     p_test: float | None
     trials: int
     failed: int
     seconds: float  # a run, mean
     tokens: float
+    model_turns: int
+    fallbacks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,36 +118,44 @@ class Comparison:
             validation=_mean([result.validation for result in own]),
             test=_mean([result.test for result in own]),
             rank=rank,
-            p_validation=self._p(tuner, "validation"),
-            p_test=self._p(tuner, "test"),
+            pairs=len(self._pairs(tuner, "validation")),
+            p_validation=_p(self._pairs(tuner, "validation")),
+            p_test=_p(self._pairs(tuner, "test")),
             trials=sum(result.trials for result in own),
             failed=sum(result.failed for result in own),
             seconds=float(np.mean([result.seconds for result in own])),
             tokens=float(np.mean([result.tokens for result in own])),
+            model_turns=sum(result.model_turns for result in own),
+            fallbacks=sum(result.fallbacks for result in own),
         )
 
     def _of(self, tuner: str) -> list[Result]:
         """The tuner's results, by seed."""
         return sorted((r for r in self.results if r.tuner == tuner), key=lambda result: result.seed)
 
-    def _p(self, tuner: str, score: str) -> float | None:
-        """The p-value over the seeds with which both have the score; None for the reference itself."""
-        pairs = [
-            (getattr(own, score), getattr(other, score))
-            for own, other in zip(self._of(tuner), self._of(self.reference), strict=True)
+    def _pairs(self, tuner: str, score: str) -> list[tuple[float, float]]:
+        """The losses of the tuner and of the reference, by seed, where they differ."""
+        paired = zip(self._of(tuner), self._of(self.reference), strict=True)
+        losses = [(self._loss(own, score), self._loss(other, score)) for own, other in paired]
+        return [
+            (own, other) for own, other in losses if own is not None and other is not None and own != other
         ]
-        usable = [(own, other) for own, other in pairs if own is not None and other is not None]
-        if tuner == self.reference or not usable:
-            return None
-        return paired_p([own for own, _ in usable], [other for _, other in usable])
 
     def _mean_ranks(self) -> dict[str, float]:
-        columns = [[self._loss(result) for result in self._of(tuner)] for tuner in self.tuners]
+        columns = [[self._loss(result, "validation") for result in self._of(tuner)] for tuner in self.tuners]
         placed = [ranks(losses) for losses in zip(*columns, strict=True)]
         return dict(zip(self.tuners, np.mean(placed, axis=0).tolist(), strict=True))
 
-    def _loss(self, result: Result) -> float | None:
-        return None if result.validation is None else self.metric.loss(result.validation)
+    def _loss(self, result: Result, score: str) -> float | None:
+        """Infinite for a run without a model; None where the metric is not defined."""
+        if result.validation is None:
+            return math.inf
+        value = getattr(result, score)
+        return None if value is None else self.metric.loss(value)
+
+
+def _p(pairs: Sequence[tuple[float, float]]) -> float | None:
+    return paired_p(*zip(*pairs, strict=True)) if pairs else None
 
 
 def _mean(values: Sequence[float | None]) -> Mean | None:

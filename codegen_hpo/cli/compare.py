@@ -156,24 +156,26 @@ def print_comparison(comparison: "Comparison") -> None:
     from codegen_hpo.cli.outcome import counted
     from codegen_hpo.cli.terminal import number, plain, print_table
 
-    seeds = comparison.seeds
+    seeds, table = comparison.seeds, comparison.rows()
+    pairs = max(row.pairs for row in table)
     rows = [
         [
             row.tuner,
-            _shown(row.validation),
-            _shown(row.test),
+            _shown(row.validation, seeds),
+            _shown(row.test, seeds),
             f"{row.rank:.2f}",
-            number(row.p_validation),
+            number(row.p_validation) + (f" ({counted(row.pairs, 'pair')})" if 0 < row.pairs < pairs else ""),
             f"{row.failed} of {row.trials}",
             f"{row.seconds:.1f}",
             f"{row.tokens:.0f}",
+            f"{row.fallbacks} of {row.model_turns}" if row.model_turns else "",
         ]
-        for row in comparison.rows()
+        for row in table
     ]
     metric = comparison.metric
     better = "higher" if metric.higher_is_better else "lower"
     print_table(
-        ["tuner", "validation", "test", "rank", "p", "failed", "seconds", "tokens"],
+        ["tuner", "validation", "test", "rank", "p", "failed", "seconds", "tokens", "fallbacks"],
         rows,
         title=f"{metric.name}, {better} is better; {counted(seeds, 'seed')} a tuner",
     )
@@ -181,18 +183,23 @@ def print_comparison(comparison: "Comparison") -> None:
         "Means with 95 % bootstrap intervals over the seeds. test: each run's winner on the sealed rows. "
         "rank: by validation, mean over the seeds. seconds: of a run, its data and baselines included."
     )
-    if len(rows) > 1:
+    if any(row.fallbacks for row in table):
+        click.echo("fallbacks: turns of the model, without a usable reply, that another tuner took.")
+    if pairs:
         click.echo(
-            f"p: validation against {comparison.reference}, Wilcoxon's signed-rank test, a pair a seed; with "
-            f"{counted(seeds, 'pair')} it cannot be below {2 / 2**seeds:.2g}."
+            f"p: validation against {comparison.reference}, Wilcoxon's signed-rank test, a pair a seed in "
+            f"which the two differ; a seed without a model ranks last. With {counted(pairs, 'pair')} it "
+            f"cannot be below {2 / 2**pairs:.2g}."
         )
     if comparison.left_out:
         click.echo(f"Left out, for no model is configured: {plain(', '.join(comparison.left_out))}.")
 
 
-def _shown(mean: "Mean | None") -> str:
+def _shown(mean: "Mean | None", seeds: int) -> str:
+    from codegen_hpo.cli.outcome import counted
     from codegen_hpo.cli.terminal import number
 
     if mean is None:
         return "–"
-    return f"{number(mean.value)} [{number(mean.interval.low)}, {number(mean.interval.high)}]"
+    of = "" if mean.seeds == seeds else f" ({mean.seeds} of {counted(seeds, 'seed')})"
+    return f"{number(mean.value)} [{number(mean.interval.low)}, {number(mean.interval.high)}]{of}"

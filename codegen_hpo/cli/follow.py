@@ -90,6 +90,8 @@ class Follow:
         # the event of an objective's trial has the trial's name for its key, and that stands there already
         name = "" if data.get("candidate") == "" else f"t{data['number']:03d} "
         line = f"{name}{call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"
+        if fallback := " ".join(call.get("fallback", "").split()):
+            line += f"\n          in the model's place: {fallback if self._verbose else fallback[:100]}"
         return line + (f"\n          {call['reasoning']}" if self._verbose and call["reasoning"] else "")
 
     def _reply(self, data: Mapping[str, Any]) -> str:

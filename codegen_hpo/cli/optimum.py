@@ -17,7 +17,7 @@ _SHOWN = 5  # trials in the table, the best ones
 
 def print_optimum(run: "Run", aim: "Aim") -> None:
     """Prints how the run of an objective stands."""
-    from codegen_hpo.cli.outcome import counted, print_ledger, resume_command
+    from codegen_hpo.cli.outcome import counted, print_fallbacks, print_ledger, resume_command
     from codegen_hpo.records import ranked
 
     history = run.history
@@ -38,6 +38,7 @@ def print_optimum(run: "Run", aim: "Aim") -> None:
         click.echo(f"{title}: no value was found")
     if history.ended:
         click.echo(plain(f"The search ended: {history.ended}. Time at work: {history.elapsed_s:.0f} s."))
+    print_fallbacks(history.trials)
     print_ledger(run.ledger)
     click.echo(f"\nEverything is in {plain(run.path)}")
     click.echo(f"  {program()} show {run.path} --trials    each call and what came of it")
@@ -59,6 +60,7 @@ def optimum_json(run: "Run", aim: "Aim") -> dict[str, Any]:
         else None,
         "trials": len(history.trials),
         "failed": sum(trial.loss is None for trial in history.trials),
+        "fallbacks": sum(bool(trial.call.fallback) for trial in history.trials),
         "ended": history.ended,
         "seconds": history.elapsed_s,
         "ledger": run.ledger.to_json(),

@@ -13,6 +13,7 @@ from codegen_hpo.cli.terminal import number, plain, print_json, print_table, pro
 
 if TYPE_CHECKING:
     from codegen_hpo.llm.ledger import Ledger
+    from codegen_hpo.records import Trial
     from codegen_hpo.run import Run
     from codegen_hpo.scoring.baselines import Baseline
     from codegen_hpo.store.history import History
@@ -43,6 +44,7 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
                 f"The test rows were opened {final.openings} times in this run: its test scores lean high."
             )
     _print_disqualified(history.disqualified)
+    print_fallbacks(history.trials)
     print_ledger(run.ledger)
     click.echo(f"\nEverything is in {plain(run.path)}")
     click.echo(f"  {program()} show {run.path} --code        the function that was written")
@@ -86,6 +88,14 @@ def resume_command(path: Path | str, history: "History") -> str:
 def counted(count: int, noun: str) -> str:
     """ "1 trial", "2 trials"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def print_fallbacks(trials: "Sequence[Trial]") -> None:
+    """Prints in how many of the model's turns another tuner stood in, if one did."""
+    from codegen_hpo.tuner.turns import fallbacks_text
+
+    if told := fallbacks_text([trial.call for trial in trials]):
+        click.echo(plain(f"{told}."))
 
 
 def print_ledger(ledger: "Ledger") -> None:
@@ -143,6 +153,7 @@ def outcome_json(run: "Run") -> dict[str, Any]:
         "baselines": [asdict(baseline) for baseline in history.baselines],
         "disqualified": dict(history.disqualified),
         "trials": len(history.trials),
+        "fallbacks": sum(bool(trial.call.fallback) for trial in history.trials),
         "candidates": len(history.candidates),
         "seconds": history.elapsed_s,
         "ledger": run.ledger.to_json(),

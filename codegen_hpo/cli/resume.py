@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, run_argument, sandbox_options
-from codegen_hpo.cli.terminal import plain
 
 if TYPE_CHECKING:
     from codegen_hpo.run import Run
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
 @click.option("--trust-command", is_flag=True, help="Of `tune`: run the command that RUN names, as you.")
+@click.option(
+    "--here", is_flag=True, help="Of `tune`: go on in this working folder, though it is another one."
+)
 @sandbox_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
@@ -36,6 +38,7 @@ def command(
     patience: int | None,
     base_url: str | None,
     trust_command: bool,
+    here: bool,
     sandbox: str,
     unsafe: bool,
     verbose: bool,
@@ -65,6 +68,7 @@ def command(
             patience=patience,
             base_url=base_url,
             trust_command=trust_command or _agreed(opened),
+            here=here,
             sandbox=sandbox,
             unsafe=unsafe,
             sinks=(Follow(opened.metric.name, best=best.loss if best else None, verbose=verbose),)
@@ -79,4 +83,4 @@ def _agreed(run: "Run") -> bool:
     command = run.aim.command if run.aim else None
     if command is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    return click.confirm(f"This runs, as you and without a sandbox:  {plain(command.text)}\nGo on?", err=True)
+    return click.confirm(f"This runs, as you and without a sandbox:  {command.text!r}\nGo on?", err=True)

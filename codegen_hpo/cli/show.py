@@ -141,6 +141,7 @@ def _print_trials(rows: list[dict[str, Any]]) -> None:
             f"{len(row['outcome']['curve'])} {row['outcome']['stopped']}" if row["candidate"] else "",
             " ".join(f"{name}={number(value)}" for name, value in row["call"]["arguments"].items())
             + (f"\n{row['outcome']['error']}" if row["outcome"]["error"] else "")
+            + (f"\nin the model's place: {row['call']['fallback']}" if row["call"]["fallback"] else "")
             + (f"\nwhy: {row['call']['reasoning']}" if row["call"]["reasoning"] else ""),
         ]
         for row in rows
@@ -152,7 +153,7 @@ def _print_exchanges(rows: list[dict[str, Any]]) -> None:
     from codegen_hpo.cli.terminal import plain
 
     for row in rows:
-        click.echo(click.style(f"== {row['about']}: {row['request']['purpose']}", bold=True))
+        click.echo(click.style(plain(f"== {row['about']}: {row['request']['purpose']}"), bold=True))
         for message in row["request"]["messages"]:
             click.echo(plain(f"-- {message['role']}\n{message['content']}"))
         reply = row["reply"]

@@ -61,7 +61,7 @@ _OPTIONS = (
         type=Finite(0.0, 1.0, min_open=True),
         default=0.3,
         show_default=True,
-        help="centaur: the share of the calls that the model makes.",
+        help="centaur: the model's share of the calls after ten of CMA-ES.",
     ),
 )
 

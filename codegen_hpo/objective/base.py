@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from codegen_hpo.records import Outcome, Status
+from codegen_hpo.sandbox.plain_text import short
 from codegen_hpo.space import Scalar
 
 
@@ -52,4 +53,4 @@ def measured(value: float, outcome: Outcome) -> Measured:
 
 def failed(outcome: Outcome, status: Status, error: str) -> Measured:
     """The outcome turned into a failure of this kind."""
-    return Measured(None, replace(outcome, status=status, error=error))
+    return Measured(None, replace(outcome, status=status, error=short(error)))

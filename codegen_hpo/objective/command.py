@@ -1,11 +1,12 @@
 """A command as an objective: a training script of the user's own, in whatever language."""
 
+import hashlib
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ ARGUMENTS, FOLDER = "CODEGEN_HPO_ARGUMENTS", "CODEGEN_HPO_FOLDER"  # variables o
 _TOLD_BYTES = 1000  # of a failed command's complaints, in its outcome
 
 
+def folder_mark() -> str:
+    """A mark of the folder in which a command would run now: a run can be mailed, and holds no path."""
+    return hashlib.sha256(os.fsencode(Path.cwd().resolve())).hexdigest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """What is run, and where its value is read."""
@@ -31,6 +37,7 @@ class Command:
     text: str
     source: ValueSource
     timeout_s: float | None = None  # of one call
+    begun_in: str = field(default_factory=folder_mark)  # the folder's, in which the run was begun
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -99,11 +106,9 @@ class CommandObjective:
                 kill()
 
     def _fresh_folder(self, number: int) -> str:
-        """A folder that no earlier session used: what a command that was killed left must not be read."""
+        """The name of a folder that no session used: what a killed command left must not be read."""
         names = (f"trials/t{number:03d}" + (f".{again}" if again else "") for again in range(10_000))
-        name = next(name for name in names if not (self._folder.path / name).exists())
-        (self._folder.path / name).mkdir(parents=True)
-        return name
+        return next(name for name in names if not (self._folder.path / name).exists())
 
     def _judged(self, ended: Ended, outcome: Outcome, folder: Path) -> Measured:
         """The value, if the command ended well and gave one."""

@@ -11,7 +11,7 @@ from codegen_hpo.space import Arguments, Scalar
 
 FOLDER, FILE = "folder", "arguments"  # places that are no argument's: the trial's own folder, a JSON file
 
-_PLACE = re.compile(r"\{\{([A-Za-z_][\w.:-]*)\}\}|\{([A-Za-z_][\w.:-]*)\}")
+_WORD = r"[A-Za-z_][\w.:-]*"  # what is taken for a place, though the space has no such name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class CommandLine:
     """
 
     words: tuple[str, ...]
+    place: re.Pattern[str]
     appended: bool  # whether the arguments are appended
 
     @classmethod
@@ -30,9 +31,18 @@ class CommandLine:
         """The command that the text means for the arguments of a space, split as a shell splits it.
 
         Raises:
-            ConfigError: it cannot be split, there is no such program, a place has no argument, or an argument
-                no place.
+            ConfigError: it cannot be split, there is no such program, a place has no argument, an argument
+                no place, or the name of one that is no argument's.
         """
+        taken = [name for name in (FILE, FOLDER) if name in space]
+        if taken:
+            raise ConfigError(
+                f"the space has an argument {taken[0]!r}, and {{{taken[0]}}} has a meaning of its own in a "
+                f"command: {{{FOLDER}}} is the trial's own folder, {{{FILE}}} a JSON file of all arguments",
+                hint="give the argument another name",
+            )
+        name = "|".join([*map(re.escape, space), _WORD])
+        place = re.compile(rf"\{{\{{({name})\}}\}}|\{{({name})\}}")
         try:
             words = tuple(shlex.split(text))
         except ValueError as error:
@@ -41,12 +51,12 @@ class CommandLine:
             ) from None
         if not words:
             raise ConfigError("the command is empty", hint='for example --command "python train.py"')
-        if not _PLACE.search(words[0]) and shutil.which(words[0]) is None:
+        if not place.search(words[0]) and shutil.which(words[0]) is None:
             raise ConfigError(
                 f"the command cannot be started: no program {words[0]!r} is found",
                 hint="it is run as it stands, without a shell: give a program's name or path",
             )
-        places = {match[2] for word in words for match in _PLACE.finditer(word) if match[2]}
+        places = {match[2] for word in words for match in place.finditer(word) if match[2]}
         unknown = sorted(places - set(space) - {FOLDER, FILE})
         if unknown:
             raise ConfigError(
@@ -61,7 +71,7 @@ class CommandLine:
                 f"the command has places for {', '.join(sorted(placed))}, and none for {', '.join(left_out)}",
                 hint=f"write {{{left_out[0]}}} into it, or take {left_out[0]} out of the space",
             )
-        return cls(words=words, appended=not placed and FILE not in places)
+        return cls(words=words, place=place, appended=not placed and FILE not in places)
 
     def filled(self, arguments: Arguments, *, folder: str, file: str) -> list[str]:
         """The words of one call. A value stays within its word, whatever it holds.
@@ -73,10 +83,10 @@ class CommandLine:
         """
         values = {FOLDER: folder, FILE: file} | {name: written(value) for name, value in arguments.items()}
 
-        def place(match: re.Match[str]) -> str:
+        def put(match: re.Match[str]) -> str:
             return f"{{{match[1]}}}" if match[1] else values[match[2]]
 
-        words = [_PLACE.sub(place, word) for word in self.words]
+        words = [self.place.sub(put, word) for word in self.words]
         if self.appended:
             for name, value in arguments.items():
                 text = written(value)

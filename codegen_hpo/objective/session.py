@@ -1,6 +1,5 @@
 """One session of a search over an objective, recorded in a run or not."""
 
-import errno
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from codegen_hpo.objective.search import Notes, Search
 from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.objective.unrecorded import Unrecorded, counted
 from codegen_hpo.records import Sink, Trial
-from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.folder import RunFolder, WriteError
 from codegen_hpo.tuner.base import Tuner
 from codegen_hpo.tuner.make import Model, make_tuner
 from codegen_hpo.tuner.subject import objective_subject
@@ -136,7 +135,6 @@ class ObjectiveSession:
 
 
 _LIBRARIES = ("codegen-hpo", "numpy", "optuna", "scikit-learn", "cmaes", "smac", "ConfigSpace", "openai")
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _FIXED = ("tuner", "tuning", "seed", "parallel")  # what a proposal depends on beside the trials
 
 
@@ -172,9 +170,7 @@ def _kept(folder: RunFolder) -> Iterator[None]:
         raise
     except KeyboardInterrupt as interrupt:
         raise Interrupted(folder.path) from interrupt
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise  # of the user's own function
+    except WriteError as error:
         full = StorageError(f"the run cannot be written: {error.strerror}", hint="make room on the disk")
         full.run = folder.path
         raise full from error

@@ -7,7 +7,7 @@ from typing import Any
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.objective.command import Command
-from codegen_hpo.space import Arguments, Space
+from codegen_hpo.space import Arguments, Space, canonical
 from codegen_hpo.task import Metric
 from codegen_hpo.tuner.make import TunerOptions
 from codegen_hpo.tuner.subject import objective_metric
@@ -79,7 +79,7 @@ class SearchSettings:
 
 
 def started_at(space: Space, start: object) -> tuple[Arguments, ...]:
-    """The complete arguments to try first.
+    """The complete arguments to try first, none of them twice.
 
     Args:
         space: what they lie in.
@@ -103,4 +103,4 @@ def started_at(space: Space, start: object) -> tuple[Arguments, ...]:
                 hint="give values inside the ranges; what is left out takes its default",
             )
         points.append(checked.arguments)
-    return tuple(points)
+    return tuple({canonical(point): point for point in points}.values())

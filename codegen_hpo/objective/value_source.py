@@ -73,14 +73,14 @@ class ValueSource:
         if not matches:
             return Found(None, f"nothing in its output matches {self.pattern!r}")
         try:
-            return Found(float(matches[-1]))
+            return Found(_number(matches[-1]))
         except ValueError:
             return Found(None, f"what the pattern found is no number: {matches[-1]!r:.80}")
 
     def _last_line(self, output: str) -> Found:
         for line in reversed(output.splitlines()):
             try:
-                return Found(float(line))
+                return Found(_number(line))
             except ValueError:
                 pass
             try:
@@ -95,7 +95,7 @@ class ValueSource:
         """The number itself, or the one under the metric's name."""
         if isinstance(held, dict):
             if self.metric not in held:
-                names = ", ".join(map(str, list(held)[:10])) or "nothing"
+                names = ", ".join(map(repr, list(held)[:10])) or "nothing"
                 return Found(None, f"{where} has no {self.metric!r}; it has {names:.200}")
             held = held[self.metric]
         if held is None:  # what JSON writers make of NaN
@@ -106,6 +106,13 @@ class ValueSource:
             return Found(float(held))
         except OverflowError:
             return Found(math.inf)
+
+
+def _number(text: str) -> float:
+    """The number that the text is. Raises ValueError, also for 1_0: Python alone takes it for 10."""
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
 
 
 _PATTERN = "for example 'val_loss: ([-+.0-9e]+)', one group around the number"

@@ -18,6 +18,19 @@ from codegen_hpo.records import Event
 SCHEMA_VERSION = 1
 
 
+class WriteError(OSError):
+    """A run cannot be written. Another OSError may be of the user's own code."""
+
+
+@contextmanager
+def _write() -> Iterator[None]:
+    """Makes a WriteError of what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror, error.filename) from error
+
+
 class RunFolder:
     """One run. Reading needs no lock; `record` and `write` are called inside `writing()`.
 
@@ -110,16 +123,18 @@ class RunFolder:
     def writing(self) -> Iterator[None]:
         """Holds the run's lock, drops a last line that a kill left torn, and reads what others wrote."""
         lock = FileLock(self.path / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ConfigError(
-                f"{self.path} is being written by another process", hint="wait for it, or stop it first"
-            ) from error
+        with _write():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise ConfigError(
+                    f"{self.path} is being written by another process", hint="wait for it, or stop it first"
+                ) from error
         try:
             events = self.path / "events.jsonl"
             whole = events.read_bytes().rfind(b"\n") + 1
-            os.truncate(events, whole)
+            with _write():
+                os.truncate(events, whole)
             self._read()
             yield
         finally:
@@ -155,7 +170,7 @@ class RunFolder:
         path = self.path / "events.jsonl"
         length = path.stat().st_size
         try:
-            with path.open("ab") as file:
+            with _write(), path.open("ab") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -175,15 +190,16 @@ class RunFolder:
     def write(self, name: str, content: bytes | str) -> Path:
         """Writes one file of the run whole or not at all; `name` is relative, with forward slashes."""
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
+        data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
         try:
-            part.write_bytes(
-                content.encode(errors="backslashreplace") if isinstance(content, str) else content
-            )
-            part.replace(path)
+            with _write():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.write_bytes(data)
+                part.replace(path)
         except OSError:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise
         return path
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.prompts import quoted, render
 from codegen_hpo.records import Call, Trial
 from codegen_hpo.space import Scalar, Space
@@ -63,9 +64,30 @@ class CentaurTuner:
 
 def is_models(turn: int, share: float) -> bool:
     """Whether the turn, counted from 1, is the model's: error diffusion keeps the share exact."""
-    after = turn - WARM_UP
-    exact = Fraction(str(share))  # 0.3 is not 3/10 as a float
-    return after > 0 and math.floor(after * exact) > math.floor((after - 1) * exact)
+    return turns_of_model(turn, share) > turns_of_model(turn - 1, share)
+
+
+def turns_of_model(turns: int, share: float) -> int:
+    """How many of the first turns are the model's."""
+    return math.floor(max(turns - WARM_UP, 0) * _exact(share))
+
+
+def check_turns(turns: int, share: float) -> None:
+    """Raises ConfigError if so many turns leave the model none."""
+    if turns_of_model(turns, share):
+        return
+    first = WARM_UP + math.ceil(1 / _exact(share))
+    raise ConfigError(
+        f"centaur would never ask its model: after {WARM_UP} turns of CMA-ES, with a share of {share:g}, the "
+        f"model's first is turn {first}, and the trials leave {turns} (those at the defaults and at start "
+        "points are none)",
+        hint=f"raise the trials (--trials) by {first - turns} or more"
+        + (", or the model's share (--llm-share)" if turns > WARM_UP else ""),
+    )
+
+
+def _exact(share: float) -> Fraction:
+    return Fraction(str(share))  # 0.3 is not 3/10 as a float
 
 
 def _shown(distribution: Distribution, own: Call) -> str:

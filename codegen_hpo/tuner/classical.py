@@ -14,6 +14,7 @@ from codegen_hpo.tuner.base import NoProposal
 MAX_REPEATS = 10  # duplicates that a sampler may propose before an untried point is looked for
 MAX_STARTUP = 10  # trials before a model of them is asked, however large the budget: Optuna's own number
 MAX_LOSS = 1e100  # what is further from 0 is alike: models square the losses
+MAX_DRAWS = 1_000  # random points among which an untried one is looked for
 MAX_LISTED = 5_000  # points of a finite space that are listed to find an untried one
 
 Sampler = Callable[[Sequence[Trial], Sequence[Arguments], int], Iterator[dict[str, Scalar]]]
@@ -72,12 +73,13 @@ class ClassicalTuner:
             self._told.append(replace(trial, call=replace(trial.call, arguments=arguments)))
 
     def _untried(self, tried: set[str], generator: np.random.Generator) -> dict[str, Scalar]:
-        """An untried point when the sampler keeps repeating itself."""
+        """An untried point when the sampler keeps repeating itself. Raises NoProposal if none was found."""
         if points.count(self._space) <= MAX_LISTED:
             untried = [p for p in points.listed(self._space) if canonical(p) not in tried]
             return untried[int(generator.integers(len(untried)))]
         # more points than any run tries: a random one is new but for rare accidents
-        while True:
+        for _ in range(MAX_DRAWS):
             point = points.draw(self._space, generator)
             if canonical(point) not in tried:
                 return point
+        raise NoProposal(f"{MAX_DRAWS} random combinations of the arguments have all been tried")

@@ -7,7 +7,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.messages import Ask
 from codegen_hpo.space import Space
 from codegen_hpo.tuner.base import Tuner
-from codegen_hpo.tuner.centaur import CentaurTuner
+from codegen_hpo.tuner.centaur import CentaurTuner, check_turns
 from codegen_hpo.tuner.classical import ClassicalTuner, Sampler, startup
 from codegen_hpo.tuner.history import History
 from codegen_hpo.tuner.language_model import LLMTuner, Replies, Role
@@ -78,12 +78,13 @@ def make_tuner(
         options: how it works.
 
     Raises:
-        ConfigError: an unknown name, or a tuner whose model or package is missing.
+        ConfigError: an unknown name, a tuner whose model or package is missing, or too few trials for it.
     """
     check_tuner(name, with_model=model is not None and subject is not None)
     if name in CLASSICAL or model is None or subject is None:  # without them it is classical: checked above
         return ClassicalTuner(name, space, _sampler(name, space, seed, trials), seed)
     options = options or TunerOptions()
+    check_trials(name, options, trials)
     asked = _language_model(name, space, subject, model, options)
     if name == "llm":
         return asked
@@ -92,6 +93,19 @@ def make_tuner(
     then = make_tuner(name.removeprefix("llm+"), space, seed=seed, trials=trials)
     turns = first_turns(trials) if options.llm_trials is None else options.llm_trials
     return WarmStartTuner(name, space, asked, then, turns)
+
+
+def check_trials(name: str, options: TunerOptions, trials: int | None, given: int = 0) -> None:
+    """Raises ConfigError if the trials leave the model of a hybrid no turn.
+
+    Args:
+        name: of the tuner.
+        options: how it works.
+        trials: the budget; None without a limit.
+        given: of them, those that no tuner proposes: at the defaults, at start points.
+    """
+    if name == "centaur" and trials is not None:
+        check_turns(max(trials - given, 0), options.llm_share)
 
 
 def _language_model(

@@ -12,7 +12,7 @@ from codegen_hpo.space import Space
 from codegen_hpo.tuner.base import Tuner
 from codegen_hpo.tuner.feedback import usable
 from codegen_hpo.tuner.language_model import LLMTuner
-from codegen_hpo.tuner.turns import model_or, of_model
+from codegen_hpo.tuner.turns import FAILED_TURNS, model_or, of_model
 
 WITHOUT_LIMIT = 10  # calls of the model where the number of trials has no limit
 
@@ -37,7 +37,7 @@ class WarmStartTuner:
         self._told: list[Call] = []
 
     def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
-        """The next call. Raises NoProposal, also after three turns of the model without a usable call."""
+        """The next call. Raises NoProposal, also when the model failed too often in a row."""
         before = [*self._told, *running]
         left = self._turns - sum(map(of_model, before))
         if left <= 0:
@@ -47,6 +47,7 @@ class WarmStartTuner:
             lambda: self._model.propose(trials_left, running, aside),
             lambda: self._then.ask(trials_left, running),
             before,
+            min(FAILED_TURNS, self._turns),
         )
 
     def tell(self, trial: Trial) -> None:

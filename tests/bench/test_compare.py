@@ -175,6 +175,15 @@ def test_tuners_that_need_a_model_are_left_out_and_said_to_be(run: Callable[...,
     assert comparison.tuners == ["random"]
 
 
+def test_too_few_trials_for_a_tuner_are_refused_before_anything_runs(
+    run: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    environ = {"OPENAI_BASE_URL": "http://localhost:1/v1", "CODEGEN_HPO_MODEL": "m"}
+    with pytest.raises(ConfigError, match="centaur would never ask its model"):
+        run(trials=14, tuners=("random", "centaur"), environ=environ)  # one of them is at the defaults
+    assert not (tmp_path / "comparison").exists()
+
+
 def test_nothing_but_such_tuners_is_an_error(run: Callable[..., Comparison]) -> None:
     with pytest.raises(ConfigError, match="no model is configured"):
         run(tuners=("llm",))

@@ -1,5 +1,6 @@
 """The table that a comparison comes to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,18 +59,38 @@ def test_the_p_value_pairs_the_seeds_whatever_the_order_of_the_results() -> None
     assert rows["random"].p_validation is None
 
 
-def test_a_seed_without_a_model_ranks_last_and_is_in_no_mean_and_no_pair() -> None:
-    results = [
-        result("tpe", 0, None),
-        result("tpe", 1, 1.0),
-        result("random", 0, 5.0),
-        result("random", 1, 2.0),
-    ]
+def test_a_seed_without_a_model_is_in_no_mean_and_ranks_last_in_the_paired_test_too() -> None:
+    results = [result("random", seed, 5.0 + seed, 5.0) for seed in range(5)]
+    results += [result("tpe", seed, *((1.0, 1.0) if seed == 4 else (None, None))) for seed in range(5)]
     rows = {row.tuner: row for row in comparison(results).rows()}
-    assert rows["tpe"].rank == 1.5
+    assert rows["tpe"].rank == 1.8
     assert rows["tpe"].validation is not None
     assert (rows["tpe"].validation.value, rows["tpe"].validation.seeds) == (1.0, 1)
-    assert rows["tpe"].test is None
+    assert (rows["tpe"].pairs, rows["random"].pairs) == (5, 0)
+    assert rows["tpe"].p_validation == rows["tpe"].p_test == 2 * 2 / 2**5  # the one pair won is the closest
+    worst = [replace(r, validation=99.0 if r.validation is None else r.validation) for r in results]
+    assert rows["tpe"].p_validation == comparison(worst).rows()[1].p_validation
+
+
+def test_a_test_score_that_is_not_defined_is_no_failure() -> None:
+    results = [result("random", seed, 5.0, 5.0) for seed in range(3)]
+    results += [result("tpe", seed, 4.0, None) for seed in range(3)]
+    row = comparison(results).rows()[0]
+    assert (row.tuner, row.p_validation, row.test, row.p_test) == ("tpe", 2 / 2**3, None, None)
+
+
+def test_seeds_in_which_both_failed_are_no_pair() -> None:
+    results = [result("random", seed, 5.0 if seed else None) for seed in range(4)]
+    results += [result("tpe", seed, 4.0 - seed if seed else None) for seed in range(4)]
+    row = comparison(results).rows()[0]
+    assert (row.tuner, row.pairs, row.p_validation) == ("tpe", 3, 2 / 2**3)
+
+
+def test_the_turns_that_another_tuner_took_are_counted() -> None:
+    rows = comparison(
+        [replace(result("centaur", seed, 1.0), model_turns=3, fallbacks=seed) for seed in (0, 1)]
+    ).rows()
+    assert (rows[0].model_turns, rows[0].fallbacks) == (6, 1)
 
 
 def test_its_json_holds_every_run_and_every_row() -> None:

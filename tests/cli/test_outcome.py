@@ -80,7 +80,17 @@ def test_the_marks_of_better_trials_stand_in_one_column(capsys: pytest.CaptureFi
     ]
 
 
-def trial_event(score: float) -> Event:
-    call = {"arguments": {"width": 64}, "proposed_by": "tpe", "reasoning": ""}
+def test_a_turn_that_another_tuner_took_says_why_on_a_line_that_nothing_can_forge(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Follow("rmse").receive(trial_event(1.0, fallback="no usable call\n    2.0s  c01  t002 llm" + "x" * 200))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("          in the model's place: no usable call 2.0s c01")
+    assert len(lines[1]) < 140
+
+
+def trial_event(score: float, fallback: str = "") -> Event:
+    call = {"arguments": {"width": 64}, "proposed_by": "tpe", "reasoning": "", "fallback": fallback}
     data = {"number": 1, "call": call, "outcome": {}, "loss": score, "score": score, "wall_s": 2.0}
     return Event(number=1, kind="trial", key="c01/1", data=data, elapsed_s=1.0, time="")

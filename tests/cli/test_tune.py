@@ -8,6 +8,7 @@ import pytest
 
 from codegen_hpo.cli import main as module
 from codegen_hpo.cli import terminal
+from codegen_hpo.testing import ScriptedServer, replies
 
 SPACE = '[x]\ntype = "float"\nlow = -1\nhigh = 1\ndefault = 0.5\n[act]\noptions = ["p", "q"]\ndefault = "p"\n'
 SCRIPT = """
@@ -71,6 +72,66 @@ def test_the_result_as_json_and_more_trials_by_resume(cli) -> None:  # type: ign
     code, out, _ = cli("show", "latest", "--trials")
     assert code == 0
     assert "t003" in out
+
+
+def test_the_whole_command_is_shown_before_it_is_trusted(cli) -> None:  # type: ignore[no-untyped-def]
+    hidden = "x" * 250 + "; rm -rf \x1b[8m/\nsafe"
+    cli("tune", "space.toml", "--command", f"true '{hidden}'", "--trials", "1", "-q")
+    code, _, err = cli("resume", "latest", "--trials", "2")
+    assert code == 3
+    assert "x; rm -rf \\x1b[8m/\\nsafe'" in "".join(err.splitlines())
+
+
+def test_in_another_working_folder_a_run_goes_on_only_if_that_is_said(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    cli(*COMMAND, "--trials", "1", "-q")
+    assert str(tmp_path) not in next(tmp_path.glob("runs/*/events.jsonl")).read_text()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    resume = (
+        "resume",
+        "latest",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--trust-command",
+        "--trials",
+        "2",
+        "--json",
+    )
+    code, _, err = cli(*resume)
+    assert code == 3
+    assert "another working folder" in err
+    assert "--here" in err
+    (tmp_path / "script.py").rename(tmp_path / "other/script.py")
+    code, out, _ = cli(*resume, "--here")
+    assert (code, json.loads(out)["trials"]) == (0, 2)
+
+
+def test_what_a_resumed_objective_has_no_use_for_is_refused(cli) -> None:  # type: ignore[no-untyped-def]
+    cli(*COMMAND, "--trials", "1", "-q")
+    for options, name in ((("--sandbox", "docker"), "sandbox"), (("--unsafe-no-sandbox",), "unsafe")):
+        code, _, err = cli("resume", "latest", "--trust-command", *options)
+        assert code == 3
+        assert f"{name} is given" in err
+
+
+def test_turns_that_a_model_did_not_take_are_told_everywhere(cli, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedServer(
+        [replies.text("I would rather not.")] * 6 + [replies.call(x=0.0, act="p", name="evaluate")]
+    ) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+        options = ("--model", "m", "--tuner", "llm+tpe", "--llm-trials", "2", "--trials", "3")
+        code, out, err = cli(*COMMAND, *options)
+    assert code == 0, err
+    why = "the model gave no usable call in 6 replies"
+    assert f"in the model's place: {why}" in err
+    assert f"1 of 2 turns of the model were taken by tpe: {why}" in out
+    _, out, _ = cli("show", "latest", "--trials")
+    assert f"in the model's place: {why}" in " ".join(out.split())
+    _, out, _ = cli("show", "latest", "--json")
+    assert json.loads(out)["fallbacks"] == 1
 
 
 def test_what_needs_a_table_is_refused(cli) -> None:  # type: ignore[no-untyped-def]

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from codegen_hpo.cli import terminal
+from codegen_hpo.cli.outcome import outcome_json, print_outcome
 from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Event
 from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedSandbox, ScriptedServer, replies
@@ -86,3 +89,42 @@ def test_more_trials_change_nothing_in_how_a_hybrid_shared_the_work(
         run = start(base_url=server.base_url, budget=Budget(trials=6), **options)
         run.resume(trials=12, base_url=server.base_url, sandbox=sandbox, environ={})
     assert [by for by, *_ in proposals(run)] == ["default", "llm", "llm"] + ["tpe"] * 9
+
+
+def useless(source: str) -> Callable[[Mapping[str, Any]], Scripted]:
+    """A model that writes the function and never calls it."""
+    return lambda request: replies.text("no") if request.get("tools") else replies.code(source)
+
+
+def test_a_run_tells_which_turns_of_the_model_another_tuner_took(
+    start: Start, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"author": None, "model": "scripted", "tuner": "llm+tpe", "unsafe": True}
+    with ScriptedServer(useless(source)) as server:
+        run = start(base_url=server.base_url, budget=Budget(trials=6), **options)
+    assert "no usable call in 2 turns in a row" in run.history.ended
+    frame = run.leaderboard()
+    assert [bool(said) for said in frame[frame["candidate"] != ""].sort_values("name")["fallback"]] == [
+        False,
+        True,
+    ]
+    terminal.console.cache_clear()  # it holds the stdout of an earlier test
+    print_outcome(run, as_json=False)
+    assert (
+        "1 of 1 turns of the model were taken by tpe: the model gave no usable call"
+        in capsys.readouterr().out
+    )
+    assert outcome_json(run)["fallbacks"] == 1
+
+
+def test_too_few_trials_for_a_tuner_are_refused_before_a_model_is_paid(
+    start: Start, source: str, tmp_path: Path
+) -> None:
+    options = {"author": None, "model": "scripted", "tuner": "centaur", "unsafe": True}
+    with ScriptedServer(answers(source)) as server:
+        for trials, candidates in ((14, 1), (16, 2)):
+            budget = Budget(trials=trials)
+            with pytest.raises(ConfigError, match="centaur would never ask its model"):
+                start(base_url=server.base_url, budget=budget, candidates=candidates, **options)
+    assert not server.requests
+    assert not (tmp_path / "runs").exists()

@@ -58,3 +58,16 @@ def test_a_command_that_does_not_fit_is_refused(text: str, said: str) -> None:
         filled(text)
     assert said in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["9x", "a+b", "ü", "a/b", "x|y", "lr.max"])
+def test_every_name_of_a_space_has_its_place(name: str) -> None:
+    line = CommandLine.parse(f"true {{{name}}} {{{{{name}}}}}", {name: 0})
+    assert line.filled({name: 3}, folder="", file="")[1:] == ["3", f"{{{name}}}"]
+
+
+@pytest.mark.parametrize("name", ["arguments", "folder"])
+def test_an_argument_is_not_named_as_a_place_of_another_meaning(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"an argument '{name}'") as caught:
+        CommandLine.parse("true", {"x": 0, name: 0})
+    assert "another name" in caught.value.hint

@@ -33,7 +33,7 @@ def test_nan_is_read_as_nan(output: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "output", ["", "loss: 0.5", '{"other": 1}', '{"loss": "0.5"}', '{"loss": true}', "{" * 9_999]
+    "output", ["", "loss: 0.5", "1_0", '{"other": 1}', '{"loss": "0.5"}', '{"loss": true}', "{" * 9_999]
 )
 def test_without_a_value_there_is_a_complaint(output: str) -> None:
     found = LAST.read(output, Path())
@@ -46,6 +46,8 @@ def test_the_last_match_of_a_pattern_counts() -> None:
     assert source.read("val: 3\nval: 0.5\nno val: 9\n0.1", Path()).value == 0.5
     assert "matches" in source.read("0.1", Path()).complaint
     assert "no number" in source.read("val: e-.", Path()).complaint
+    word = ValueSource(metric="loss", pattern=r"val: (\w+)")
+    assert "no number" in word.read("val: 1_0", Path()).complaint
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,8 @@ def test_the_last_match_of_a_pattern_counts() -> None:
     [
         ("0.5", 0.5, ""),
         ('{"loss": 2}', 2.0, ""),
-        ('{"los": 2}', None, "has no 'loss'; it has los"),
+        ('{"los": 2}', None, "has no 'loss'; it has 'los'"),
+        ('{"a\\nt002 tpe loss 0\\u001b[2K": 2}', None, "it has 'a\\nt002 tpe loss 0\\x1b[2K'"),
         ("0.5 0.6", None, "not JSON"),
         ("[1]", None, "expected a number"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codegen_hpo.space import Choice, Int, Space
+from codegen_hpo.space import Choice, Float, Int, Space
 from codegen_hpo.testing.tuner_cases import told
 from codegen_hpo.tuner.base import NoProposal
 from codegen_hpo.tuner.classical import ClassicalTuner, startup
@@ -10,16 +10,19 @@ from codegen_hpo.tuner.classical import ClassicalTuner, startup
 SPACE = Space({"n": Int(1, 4), "on": Choice((False, True))})
 
 
-def stubborn(trials, running, seed):
-    while True:
-        yield {"n": 1, "on": False}
+def stubborn_at(point):
+    def sampler(trials, running, seed):
+        while True:
+            yield point
+
+    return sampler
 
 
 def silent(trials, running, seed):
     yield from ()
 
 
-@pytest.mark.parametrize("sampler", [stubborn, silent])
+@pytest.mark.parametrize("sampler", [stubborn_at({"n": 1, "on": False}), silent])
 def test_a_sampler_that_has_nothing_new_gets_an_untried_point_until_there_is_none(sampler):
     tuner = ClassicalTuner("mine", SPACE, sampler, seed=0)
     seen = []
@@ -50,3 +53,12 @@ def test_a_sampler_is_told_complete_arguments_in_the_order_of_the_trials():
 @pytest.mark.parametrize(("trials", "first"), [(None, 10), (400, 10), (40, 10), (30, 7), (10, 2), (1, 2)])
 def test_a_model_is_asked_after_a_quarter_of_the_budget(trials, first):
     assert startup(trials) == first
+
+
+def test_a_space_of_few_points_that_cannot_be_counted_ends_the_search():
+    space = Space({"x": Float(1.0, 1.0000000000000002), "b": Int(0, 1)})
+    tuner = ClassicalTuner("mine", space, stubborn_at({"x": 1.0, "b": 0}), seed=0)
+    for number in range(1, 5):
+        tuner.tell(told(number, tuner.ask(None).arguments, 0.0))
+    with pytest.raises(NoProposal, match="have all been tried"):
+        tuner.ask(None)

@@ -17,7 +17,7 @@ def check(name: str, case: TunerCase, trials: int, **options: object) -> None:
             name,
             space,
             seed=seed,
-            trials=8,
+            trials=trials,
             subject=subject,
             model=Model(answered_by(LocalSearch(state=name == "centaur")), "m"),
             options=TunerOptions(**options),  # type: ignore[arg-type]

@@ -118,6 +118,15 @@ def test_three_failed_turns_in_a_row_end_the_search() -> None:
         tuner.ask(5)
 
 
+@pytest.mark.parametrize(("turns", "said"), [(1, "in its only turn"), (2, "in 2 turns in a row")])
+def test_a_model_that_failed_in_all_its_turns_ends_the_search(turns: int, said: str) -> None:
+    tuner = made(USELESS, llm_trials=turns)
+    calls = search(tuner, turns)
+    with pytest.raises(NoProposal, match=f"the model gave no usable call {said}"):
+        tuner.ask(5)
+    assert sum(bool(call.fallback) for call in calls) == turns - 1
+
+
 def test_failed_turns_under_way_count_as_well() -> None:
     tuner = made(USELESS, llm_trials=5)
     tuner.tell(trial(1, DEFAULT))
