@@ -76,7 +76,8 @@ def fit(
         EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
     """
     endpoint = None
-    if not cookbook and (author is None or (isinstance(tuner, str) and needs_model(tuner))):
+    own = cookbook or author is not None  # the function is not written by the model
+    if not own or (isinstance(tuner, str) and needs_model(tuner)):
         endpoint = Endpoint.resolve(
             base_url=base_url,
             model=model,
@@ -84,11 +85,11 @@ def fit(
             max_tokens=reply_tokens,
             environ=os.environ if environ is None else environ,
         )
-    by_model = endpoint is not None
-    count = candidates or (1 if endpoint or author else 2)
+    by_model = endpoint is not None and not own
+    count = candidates or (1 if by_model or author else 2)
     budget = budget or Budget()
     settings = Settings(
-        author=author.name if author else f"llm:{endpoint.model}" if endpoint else "cookbook",
+        author=author.name if author else f"llm:{endpoint.model}" if endpoint and not own else "cookbook",
         tuner=tuner if isinstance(tuner, str) else "custom" if tuner else "llm" if by_model else "tpe",
         tuning=tuning or TunerOptions(),
         candidates=count,
@@ -117,7 +118,7 @@ def fit(
             hint="ask for fewer, or configure a model that writes more",
         )
     if isinstance(tuner, str):
-        check_tuner(tuner, with_model=by_model)
+        check_tuner(tuner, with_model=endpoint is not None)
         # each candidate is tried at its defaults, and all but the best keep what they were explored with
         given = 1 + (count - 1) * (settings.explore or 0)
         check_trials(tuner, settings.tuning, budget.trials, given)

@@ -44,7 +44,7 @@ from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuni
 @click.option("--model", help="The language model's name. [env: CODEGEN_HPO_MODEL]")
 @click.option("--base-url", help="An OpenAI-compatible endpoint. [env: OPENAI_BASE_URL]")
 @click.option("--temperature", type=Finite(0.0), help="Sent only if given; some models refuse it.")
-@click.option("--cookbook", is_flag=True, help="Use the functions shipped with the package, no model.")
+@click.option("--cookbook", is_flag=True, help="Shipped functions; a model may tune them: --tuner llm.")
 @click.option(
     "--candidates", type=click.IntRange(1, 50), help="Different functions to write. [default: 1; cookbook: 2]"
 )

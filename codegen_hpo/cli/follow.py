@@ -49,6 +49,8 @@ class Follow:
             return f"tuner {data['tuner']}" + (
                 f", {data['model']} at {data['endpoint']}" if data["model"] else ""
             )
+        if data["author"] == "cookbook" and data["model"]:
+            return f"the cookbook's own functions are tuned with {data['tuner']} by {data['model']}"
         if data["author"] == "cookbook":
             return (
                 f"no model: the cookbook's own functions are tuned with {data['tuner']}; "

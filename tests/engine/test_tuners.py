@@ -12,8 +12,10 @@ from codegen_hpo.cli import terminal
 from codegen_hpo.cli.outcome import outcome_json, print_outcome
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError
+from codegen_hpo.fitting import fit
 from codegen_hpo.records import Event
 from codegen_hpo.run import Run
+from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedSandbox, ScriptedServer, replies
 from codegen_hpo.testing.brain import draw_arguments
 from codegen_hpo.testing.replies import Scripted
@@ -128,3 +130,15 @@ def test_too_few_trials_for_a_tuner_are_refused_before_a_model_is_paid(
                 start(base_url=server.base_url, budget=budget, candidates=candidates, **options)
     assert not server.requests
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_may_tune_what_the_cookbook_wrote(tmp_path: Path, task: Task) -> None:
+    with ScriptedServer(answers("")) as server:
+        options = {"model": "scripted", "base_url": server.base_url, "environ": {}, "trial_s": 2.0}
+        budget = Budget(trials=3)
+        run = fit(task, cookbook=True, tuner="llm", candidates=1, budget=budget, runs=tmp_path, **options)
+        run.resume(trials=4, base_url=server.base_url, environ={})
+    assert [by for by, *_ in proposals(run)] == ["default", "llm", "llm", "llm"]
+    assert run.history.settings["author"] == "cookbook"
+    assert run.history.settings["sandbox"] == "auto"
+    assert run.best.candidate.author == "cookbook"
