@@ -18,6 +18,8 @@ from codegen_hpo.sandbox.base import Sandbox, Worker
 from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS, sample_source
 
+pytestmark = pytest.mark.slow
+
 SLEEPS = sample_source(construct="import time; time.sleep(60)")
 DOZES = sample_source(construct="import time; time.sleep(3)")
 GOOD = Job(kind="train", source=sample_source())
@@ -179,8 +181,6 @@ import sys
 from pathlib import Path
 from codegen_hpo.records import Job
 from codegen_hpo.sandbox.choose import choose_sandbox
-
-pytestmark = pytest.mark.slow
 sandbox = choose_sandbox(sys.argv[1], trusted=True)
 try:
     print("starting", flush=True)

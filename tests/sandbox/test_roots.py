@@ -13,6 +13,8 @@ from codegen_hpo.errors import SandboxError
 from codegen_hpo.sandbox import roots
 from codegen_hpo.sandbox.base import Sandbox
 
+pytestmark = pytest.mark.slow
+
 HOST = """
 import sys
 from pathlib import Path
@@ -20,8 +22,6 @@ from codegen_hpo.records import Job
 from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.sandbox.roots import outer_packages
 from codegen_hpo.testing.sandbox_cases import sample_source
-
-pytestmark = pytest.mark.slow
 worker = choose_sandbox(sys.argv[1], trusted=True).open(Path(sys.argv[2]))
 outcome = worker.run(Job(kind="train", source=sample_source()))
 worker.close()

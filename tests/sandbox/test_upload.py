@@ -27,6 +27,8 @@ from codegen_hpo.sandbox.upload import is_unseen, mount_of, tar_stream, upload
 from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS, sample_source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(docker_image: str) -> Iterator[docker.DockerClient]:
@@ -88,8 +90,6 @@ from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS, sample_source
 import docker
 from codegen_hpo.sandbox.containers import OWNER, own_labels
-
-pytestmark = pytest.mark.slow
 
 def state():
     filters = {"label": f"{OWNER}={own_labels()[OWNER]}"}
