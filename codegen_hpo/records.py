@@ -50,6 +50,7 @@ class Call:
     arguments: Arguments  # complete: defaults filled in
     proposed_by: str  # "default", "llm", "tpe", "random", …
     reasoning: str = ""  # the model's own words, if it gave any
+    reasons: Mapping[str, str] = field(default_factory=dict)  # the same for single arguments, by name
     fallback: str = ""  # why another tuner took the turn of the one whose turn it was; empty if none did
 
     @property
@@ -92,6 +93,14 @@ class Epoch(NamedTuple):
     seconds: float  # since training began
 
 
+class Series(NamedTuple):
+    """How one number went while a script ran, as the script tells it: advisory."""
+
+    name: str  # "val_loss"
+    steps: tuple[float, ...]  # rising: epochs, or whatever the script counts
+    values: tuple[float, ...]  # as many; NaN where it was not finite
+
+
 class Check(NamedTuple):
     """What a dry-run says of one point of the space."""
 
@@ -113,6 +122,7 @@ class Outcome:
     outputs: NDArray[np.float32] | None = None  # (rows, n_outputs) float32: standardised targets or logits
     weights: bytes | None = None  # safetensors blob; the host stores it and never loads it
     curve: tuple[Epoch, ...] = ()
+    trajectory: tuple[Series, ...] = ()  # of a script of the user's own, in place of a curve
     checks: tuple[Check, ...] = ()  # dry_run only
     parameters: int = 0
     best_epoch: int = 0
@@ -136,6 +146,7 @@ class Trial:
     score: float | None  # the metric; None when the trial failed
     loss: float | None  # the score, signed so that lower is better
     seed: int = 0
+    analysis: str = ""  # what a model said of the result, if one was asked
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """Every exchange with the language model: kept in the run, counted, and never paid for twice."""
 
+import threading
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ class Correspondence:
     """An `Ask` whose replies are recorded under the scope in which they were asked for.
 
     A resumed run asks the same questions in the same scopes and is answered from the record; the file of
-    each exchange is the cassette that replays it.
+    each exchange is the cassette that replays it. One question is asked at a time, whichever thread asks.
     """
 
     def __init__(self, ask: Ask, journal: Journal, price: Price | None, budget: Budget) -> None:
@@ -33,13 +34,31 @@ class Correspondence:
         self._ledger = read_ledger(journal.folder, price)
         self._asked: Counter[str] = Counter()
         self._spent: dict[str, Spending] = {}
+        self._lock = threading.Lock()
         for event in journal.folder.of_kind("reply"):
             self._spend(event)
 
     def ask(self, request: Request) -> Reply:
         """The recorded reply, or the model's. Raises Spent when the budget for the model is used up."""
-        self._asked[self.scope] += 1
-        key = f"{self.scope}/{self._asked[self.scope]}"
+        with self._lock:
+            return self._answer(self.scope, request)
+
+    def within(self, scope: str) -> Ask:
+        """What asks in a scope of its own, beside whatever `scope` is meanwhile."""
+
+        def ask(request: Request) -> Reply:
+            with self._lock:
+                return self._answer(scope, request)
+
+        return ask
+
+    def spent(self, scope: str | None = None) -> Spending:
+        """What a scope cost so far: the present one, if none is named."""
+        return self._spent.get(self.scope if scope is None else scope, Spending("", 0))
+
+    def _answer(self, scope: str, request: Request) -> Reply:
+        self._asked[scope] += 1
+        key = f"{scope}/{self._asked[scope]}"
         event = self._journal.recall("reply", key)
         if event:
             return cassette.reply_from_json(self._journal.folder.read_json(event.data["file"]))
@@ -47,10 +66,6 @@ class Correspondence:
         reply = self._exchange(key, request)
         self._ledger.add(request.purpose, reply)
         return reply
-
-    def spent(self) -> Spending:
-        """What the present scope cost so far."""
-        return self._spent.get(self.scope, Spending("", 0))
 
     def _spend(self, event: Event) -> None:
         scope = event.key.rpartition("/")[0]

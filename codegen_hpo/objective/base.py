@@ -19,6 +19,7 @@ class Measured(NamedTuple):
     value: float | None  # finite; None if the call failed, and then the outcome says how
     outcome: Outcome
     files: str = ""  # the folder of what the call left, relative to the run; empty if it left nothing
+    analysis: str = ""  # what a model said of the result, if one was asked
 
 
 class Objective(Protocol):

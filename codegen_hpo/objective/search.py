@@ -119,8 +119,11 @@ class Search:
             score=value,
             loss=None if value is None else self.aim.direction.loss(value),
             seed=self.settings.seed,
+            analysis=measured.analysis,
         )
-        data = {"files": measured.files, "wall_s": measured.outcome.seconds, **turn.spent}
+        executed = self.letters.spent(execution(turn.number)).tokens if self.letters else 0
+        spent = {**turn.spent, "tokens": turn.spent.get("tokens", 0) + executed}
+        data = {"files": measured.files, "wall_s": measured.outcome.seconds, **spent}
         self.notes.note("trial", trial.name, codec.trial_to_json(trial) | data)
         return trial
 
@@ -128,6 +131,11 @@ class Search:
         self.trials.append(trial)
         self.tuner.tell(trial)
         self.on_trial(trial)
+
+
+def execution(number: int) -> str:
+    """The scope in which a model is asked while the call of this number is carried out."""
+    return f"execute/{number}"
 
 
 def _name(number: int) -> str:

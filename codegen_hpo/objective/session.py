@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Ending
@@ -35,9 +35,27 @@ class Result(NamedTuple):
     ending: Ending
 
 
+class Companion(Protocol):
+    """Those who go along with a recorded search and may ask its model: AgentHPO's Executor and Creator.
+
+    `letters` is None where there is no model.
+    """
+
+    def executor(self, objective: Objective, journal: Journal, letters: "Correspondence | None") -> Objective:
+        """What carries out the calls: the objective itself, or one that has a model carry them out."""
+
+    def record(self, trials: Sequence[Trial], journal: Journal) -> None:
+        """Called when a trial was told; the trials are in the order of their calls."""
+
+    def conclude(
+        self, trials: Sequence[Trial], ending: Ending, journal: Journal, letters: "Correspondence | None"
+    ) -> None:
+        """Called when the search has ended, before that is recorded. Raises EndpointError."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveSession:
-    """Everything one session works with; `make_ask` reaches the model, if the tuner needs one."""
+    """Everything one session works with; `make_ask` reaches the model, if there is one."""
 
     aim: Aim
     settings: SearchSettings
@@ -46,6 +64,7 @@ class ObjectiveSession:
     make_ask: MakeAsk | None = None
     sinks: Sequence[Sink] = ()
     on_trial: Callable[[Trial], None] = lambda trial: None
+    companion: Companion | None = None  # of a recorded search
 
     def run(self) -> Result:
         """Searches, and records how it ended.
@@ -64,7 +83,11 @@ class ObjectiveSession:
                 letters = self._letters(journal)
                 tuner = self._tuner(letters.ask if letters else None, first.budget.trials)
                 search = self._search(journal, tuner, letters)
+                if self.companion:
+                    _accompany(search, self.companion, journal, letters)
                 ending = search.run()
+                if self.companion:
+                    self.companion.conclude(search.trials, ending, journal, letters)
                 journal.note("finished", "", ending._asdict())
         return Result(search.trials, ending)
 
@@ -132,6 +155,20 @@ class ObjectiveSession:
 
         settings = self.settings
         return Correspondence(self.make_ask(wait), journal, price_of(settings.price), settings.budget)
+
+
+def _accompany(
+    search: Search, companion: Companion, journal: Journal, letters: "Correspondence | None"
+) -> None:
+    """Lets the companion carry out and record what the search does."""
+    on_trial = search.on_trial
+
+    def told(trial: Trial) -> None:
+        on_trial(trial)
+        companion.record(search.trials, journal)
+
+    search.on_trial = told
+    search.objective = companion.executor(search.objective, journal, letters)
 
 
 _LIBRARIES = ("codegen-hpo", "numpy", "optuna", "scikit-learn", "cmaes", "smac", "ConfigSpace", "openai")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from codegen_hpo.records import Call, Candidate, Check, Epoch, Finding, Outcome, Trial
+from codegen_hpo.records import Call, Candidate, Check, Epoch, Finding, Outcome, Series, Trial
 from codegen_hpo.space import Space
 
 
@@ -39,7 +39,7 @@ def candidate_from_json(data: Mapping[str, Any], source: str) -> Candidate:
 
 
 def call_to_json(call: Call) -> dict[str, Any]:
-    return asdict(call) | {"arguments": dict(call.arguments)}
+    return asdict(call) | {"arguments": dict(call.arguments), "reasons": dict(call.reasons)}
 
 
 def call_from_json(data: Mapping[str, Any]) -> Call:
@@ -54,13 +54,15 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
 
 def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
     fields = dict(data)
-    curve = [
-        Epoch._make(math.nan if value is None else value for value in row) for row in fields.pop("curve")
-    ]
-    checks = [Check(*row) for row in fields.pop("checks")]
-    return Outcome(
-        **fields | {"curve": tuple(curve), "checks": tuple(checks), "notes": tuple(fields["notes"])}
-    )
+    read = {
+        "curve": tuple(Epoch._make(_numbers(row)) for row in fields["curve"]),
+        "trajectory": tuple(
+            Series(name, tuple(steps), _numbers(values)) for name, steps, values in fields["trajectory"]
+        ),
+        "checks": tuple(Check(*row) for row in fields["checks"]),
+        "notes": tuple(fields["notes"]),
+    }
+    return Outcome(**fields | read)
 
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
@@ -73,13 +75,18 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
         "score": trial.score,
         "loss": trial.loss,
         "seed": trial.seed,
+        "analysis": trial.analysis,
     }
 
 
 def trial_from_json(data: Mapping[str, Any]) -> Trial:
-    plain = ("number", "candidate", "code_hash", "score", "loss", "seed")
+    plain = ("number", "candidate", "code_hash", "score", "loss", "seed", "analysis")
     call, outcome = call_from_json(data["call"]), outcome_from_json(data["outcome"])
     return Trial(call=call, outcome=outcome, **{name: data[name] for name in plain})
+
+
+def _numbers(row: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(math.nan if value is None else value for value in row)
 
 
 def _finite(value: Any) -> Any:
