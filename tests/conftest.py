@@ -2,11 +2,14 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from codegen_hpo.llm.messages import Request
 
 # whoever runs the tests in the background passes on that Ctrl-C is ignored
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -20,6 +23,20 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def check_golden(request: pytest.FixtureRequest) -> Callable[[str, Request], None]:
+    """Compares a request's messages with a file that was read by a person, in `golden` beside the test."""
+
+    def check(name: str, asked: Request) -> None:
+        text = "".join(f"===== {message.role}\n{message.content}\n" for message in asked.messages)
+        file = request.path.parent / "golden" / f"{name}.txt"
+        if os.environ.get("UPDATE_GOLDEN"):
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8"), "UPDATE_GOLDEN=1 accepts the change"
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -125,8 +125,7 @@ def test_steps_odd_names_and_any_choice_reach_the_objective_as_optuna_has_them()
     study = study_with(LLMSampler(ask=model, seed=0))
     study.optimize(objective, n_trials=2)
     assert study.trials[1].params == {"max depth": None, "width/head": 64, "far": 7.5, "only": 3}
-    tool = model.requests[0].tool
-    assert tool is not None
+    (tool,) = model.requests[0].tools
     assert set(tool.parameters["properties"]) == set(answer)
 
 

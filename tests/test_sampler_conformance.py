@@ -30,12 +30,12 @@ LEFT_OUT = {
 
 def answer(request: Request) -> Reply:
     """Random arguments that the tool allows: the same request, the same answer."""
-    assert request.tool is not None
+    (tool,) = request.tools
     generator = random.Random(repr(request))
-    arguments = json.dumps(draw_arguments(request.tool.parameters, generator))
+    arguments = json.dumps(draw_arguments(tool.parameters, generator))
     return Reply(
         text="",
-        call=ToolCall(request.tool.name, arguments),
+        call=ToolCall(tool.name, arguments),
         finish="tool_calls",
         usage=Usage(1, 1),
         model="scripted",

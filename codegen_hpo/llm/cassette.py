@@ -47,12 +47,16 @@ def request_hash(request: Request) -> str:
 
 
 def _request_to_json(request: Request) -> dict[str, Any]:
-    tool = request.tool
+    tools = [
+        {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        for tool in request.tools
+    ]
+    # one or none stands as it stood when there were no others: a run that was killed then finds its reply now
+    several = {"tools": tools} if len(tools) > 1 else {"tool": tools[0] if tools else None}
     return {
         "purpose": request.purpose,
         "messages": [message._asdict() for message in request.messages],
-        "tool": tool and {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-    }
+    } | several
 
 
 def _normalised(text: str) -> str:

@@ -105,7 +105,7 @@ class Client:
         return explain(gave_up.fault, self.endpoint, attempts=gave_up.attempts, note=note, models=models)
 
     def _reply(self, request: Request, draft: Draft, retries: Retries) -> Reply:
-        answer = draft.answer(tool_asked=request.tool is not None)
+        answer = draft.answer(tool_asked=bool(request.tools))
         return Reply(
             text=answer.text,
             call=answer.call,
@@ -129,7 +129,7 @@ def _rejected_output(fault: WireError) -> Draft | None:
 
 def _estimated(request: Request, answer: Answer) -> Usage:
     asked = "".join(message.content for message in request.messages)
-    if request.tool:
-        asked += request.tool.description + json.dumps(request.tool.parameters)
+    for tool in request.tools:
+        asked += tool.description + json.dumps(tool.parameters)
     answered = answer.text + answer.reasoning + (answer.call.arguments if answer.call else "")
     return Usage(estimated_tokens(asked), estimated_tokens(answered), estimated=True)

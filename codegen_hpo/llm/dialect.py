@@ -69,8 +69,8 @@ class Dialect:
         """The request as keyword arguments of `chat.completions.create`."""
         body: dict[str, Any] = {"model": self._endpoint.model, "messages": self._messages(request)}
         body |= self._sampling()
-        if request.tool and not self.tools_as_text:
-            body |= self._tool(request.tool)
+        if request.tools and not self.tools_as_text:
+            body |= self._tools(request.tools)
         if self.streams:
             body["stream"] = True
             if "stream_options" not in self._dropped:
@@ -126,7 +126,8 @@ class Dialect:
             return None
         if "tool_choice" not in sent:  # refused although it was left out: the tools themselves are the matter
             return self._give_up("tools", sent)
-        self._choice += 1
+        refused = sent["tool_choice"]
+        self._choice = max(self._choice, _TOOL_CHOICES.index(refused) if isinstance(refused, str) else 0) + 1
         weaker = _TOOL_CHOICES[self._choice]
         return f"tool_choice is refused: {repr(weaker) + ' is sent' if weaker else 'none is sent'}"
 
@@ -139,8 +140,8 @@ class Dialect:
 
     def _messages(self, request: Request) -> list[dict[str, str]]:
         messages = list(request.messages)
-        if request.tool and self.tools_as_text:
-            messages.append(Message("user", _describe(request.tool)))
+        if request.tools and self.tools_as_text:
+            messages.append(Message("user", _describe(request.tools)))
         if "system" in self._dropped:
             system = "\n\n".join(m.content for m in messages if m.role == "system")
             messages = [m for m in messages if m.role != "system"]
@@ -160,20 +161,20 @@ class Dialect:
             values[name] = self._endpoint.max_tokens
         return values
 
-    def _tool(self, tool: Tool) -> dict[str, Any]:
-        function: dict[str, Any] = {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
+    def _tools(self, tools: tuple[Tool, ...]) -> dict[str, Any]:
+        strict = {} if "strict" in self._dropped else {"strict": True}
+        functions = [
+            {"name": tool.name, "description": tool.description, "parameters": tool.parameters} | strict
+            for tool in tools
+        ]
+        part: dict[str, Any] = {
+            "tools": [{"type": "function", "function": function} for function in functions]
         }
-        if "strict" not in self._dropped:
-            function["strict"] = True
-        part: dict[str, Any] = {"tools": [{"type": "function", "function": function}]}
         choice = _TOOL_CHOICES[self._choice]
-        if choice == "named":
-            part["tool_choice"] = {"type": "function", "function": {"name": tool.name}}
-        elif choice:
-            part["tool_choice"] = choice
+        if choice == "named" and len(tools) == 1:
+            part["tool_choice"] = {"type": "function", "function": {"name": tools[0].name}}
+        elif choice:  # of several functions none can be named: that one of them is called is all there is
+            part["tool_choice"] = "required" if choice == "named" else choice
         if "parallel_tool_calls" not in self._dropped:
             part["parallel_tool_calls"] = False
         return part
@@ -183,6 +184,6 @@ def _is_strict(sent: Mapping[str, Any]) -> bool:
     return "tools" in sent and "strict" in sent["tools"][0]["function"]
 
 
-def _describe(tool: Tool) -> str:
-    schema = json.dumps(tool.parameters, indent=1)
-    return render("tool_as_text", function=tool.name, description=tool.description, schema=schema)
+def _describe(tools: tuple[Tool, ...]) -> str:
+    described = [(tool.name, tool.description, json.dumps(tool.parameters, indent=1)) for tool in tools]
+    return render("tool_as_text", functions=described)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-Purpose = Literal["author", "repair", "tune", "doctor"]
+Purpose = Literal["author", "repair", "tune", "doctor", "space", "execute", "analyse", "ask"]
 
 
 class Message(NamedTuple):
@@ -27,7 +27,7 @@ class Tool:
 class Request:
     purpose: Purpose  # the ledger's phase
     messages: tuple[Message, ...]
-    tool: Tool | None = None  # when given, a call of it is asked for
+    tools: tuple[Tool, ...] = ()  # when given, a call of one of them is asked for
 
 
 class ToolCall(NamedTuple):

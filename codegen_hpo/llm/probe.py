@@ -26,7 +26,7 @@ _TOOL = Tool(
 _REQUEST = Request(
     purpose="doctor",
     messages=(Message("user", f"Call make_layer for a layer of {_WIDTH} units."),),
-    tool=_TOOL,
+    tools=(_TOOL,),
 )
 
 

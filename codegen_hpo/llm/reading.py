@@ -10,7 +10,7 @@ from codegen_hpo.llm.messages import ToolCall, Usage
 
 _MAX_CHARS = 4 << 20  # a reply beyond 4 Mi characters is broken off: no function or call is that long
 _THINK_LINE = re.compile(r"^[ \t]*</think>[ \t]*$", re.MULTILINE)
-_TOOL_CALL_TAG = re.compile(r"<tool_call>\s*(\{.*\})\s*</tool_call>", re.DOTALL)
+_TOOL_CALL_TAG = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
 _FINISHES = {"function_call": "tool_calls", "eos": "stop", "max_tokens": "length"}
 
 

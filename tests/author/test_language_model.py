@@ -72,7 +72,7 @@ def test_a_new_function_is_asked_for_then_the_latest_attempt_is_mended(make_task
     first, second = model.requests
     assert (first.purpose, second.purpose) == ("author", "repair")
     assert [message.role for message in second.messages] == ["system", "user"]
-    assert first.tool is second.tool is None
+    assert first.tools == second.tools == ()
 
 
 def test_a_repair_holds_the_attempt_and_its_complaints_with_their_lines(make_task: MakeTask) -> None:

@@ -32,9 +32,9 @@ class Grid:
         self.requests.append(request)
         if len(self.requests) == self._fail_at:
             raise EndpointError("out of quota")
-        assert request.tool
+        (tool,) = request.tools
         arguments = json.dumps({"x": len(self.requests) / 4, "y": 1.0})
-        call = ToolCall(request.tool.name, arguments)
+        call = ToolCall(tool.name, arguments)
         return Reply(text="", call=call, finish="tool_calls", usage=Usage(100, 7), model="m", seconds=2.0)
 
 

@@ -87,4 +87,4 @@ def ask_code() -> Request:
 @pytest.fixture
 def ask_call() -> Request:
     tool = Tool(name="make_model_and_optimizer", description="Builds a model.", parameters=SCHEMA)
-    return Request(purpose="tune", messages=(Message("user", "Propose a call."),), tool=tool)
+    return Request(purpose="tune", messages=(Message("user", "Propose a call."),), tools=(tool,))

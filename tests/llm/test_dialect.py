@@ -8,7 +8,8 @@ from codegen_hpo.errors import EndpointError
 from codegen_hpo.llm.dialect import Dialect
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.llm.faults import Refusal
-from codegen_hpo.llm.messages import Message, Request
+from codegen_hpo.llm.messages import Message, Request, Tool, ToolCall
+from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.testing import ScriptedServer, replies
 from codegen_hpo.testing.brain import drawing_brain
 
@@ -153,3 +154,61 @@ def test_a_lesson_about_what_was_not_sent_is_no_lesson():
     dialect = Dialect(Endpoint(base_url="http://x/v1", model="m"))
     sent = dialect.write(Request(purpose="author", messages=(Message("user", "u"),)))
     assert dialect.learn(Refusal(400, "unsupported_parameter", "temperature", "unsupported"), sent) is None
+
+
+@pytest.fixture
+def ask_either(ask_call):
+    (tool,) = ask_call.tools
+    other = Tool(name="give_up", description="Ends the search.", parameters=strict_object({}))
+    return Request(purpose="execute", messages=ask_call.messages, tools=(tool, other))
+
+
+def test_of_two_functions_one_must_be_called_and_either_may(bench, ask_either):
+    with ScriptedServer([replies.call({}, name="give_up"), replies.call(width=8)], strict=True) as server:
+        client = bench.client(server)
+        assert [client.ask(ask_either).call.name for _ in range(2)] == ["give_up", "make_model_and_optimizer"]
+    body = server.requests[0].body
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["make_model_and_optimizer", "give_up"]
+    assert all(tool["function"]["strict"] for tool in body["tools"])
+    assert body["tool_choice"] == "required"
+
+
+def test_the_choice_among_two_functions_is_weakened_step_by_step(bench, ask_either, ask_call):
+    no = replies.fault(400, "Unsupported value for tool_choice", param="tool_choice")
+    with ScriptedServer([no, no, replies.call(width=8), replies.call(width=8)]) as server:
+        client = bench.client(server)
+        assert client.ask(ask_either).call
+        assert client.ask(ask_call).call
+    assert [request.body.get("tool_choice") for request in server.requests] == [
+        "required",
+        "auto",
+        None,
+        None,
+    ]
+    assert bench.lessons == ["tool_choice is refused: 'auto' is sent", "tool_choice is refused: none is sent"]
+
+
+def test_strictness_that_is_refused_is_given_up_for_every_function(bench, ask_either):
+    with ScriptedServer(drawing_brain(""), accent="azure") as server:
+        assert bench.client(server).ask(ask_either).call
+    assert not any("strict" in tool["function"] for tool in server.requests[-1].body["tools"])
+
+
+def test_a_model_without_function_calling_is_shown_every_function(bench, ask_either):
+    brain = [replies.text('{"function": "give_up", "arguments": {}}')]
+    with ScriptedServer(brain, accent="ollama") as server:
+        reply = bench.client(server).ask(ask_either)
+    assert reply.text == '{"function": "give_up", "arguments": {}}'
+    prompt = server.requests[-1].body["messages"][-1]["content"]
+    assert '{"function": "its name", "arguments": {its arguments by name}}' in prompt
+    assert "The function `make_model_and_optimizer`: Builds a model." in prompt
+    assert "The function `give_up`: Ends the search." in prompt
+    assert prompt.count("JSON schema of the arguments of `") == 2
+    assert '"maximum": 512' in prompt
+
+
+def test_a_tagged_call_of_one_of_two_functions_is_read(bench, ask_either):
+    tagged = '<tool_call>\n{"name": "give_up", "arguments": {}}\n</tool_call>'
+    with ScriptedServer([replies.text(tagged)]) as server:
+        reply = bench.client(server).ask(ask_either)
+    assert (reply.call, reply.finish) == (ToolCall("give_up", "{}"), "tool_calls")

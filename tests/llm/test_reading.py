@@ -78,6 +78,8 @@ def test_a_call_that_the_server_left_in_the_text_is_found():
     text = 'Sure.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
     assert read({"content": text}).call == ("f", '{"a": 1}')
     assert read({"content": text}, tool_asked=False).call is None
+    two = text + '\n<tool_call>\n{"name": "g", "arguments": {}}\n</tool_call>'
+    assert read({"content": two}).call == ("f", '{"a": 1}')
 
 
 def test_a_reply_without_end_is_broken_off():
