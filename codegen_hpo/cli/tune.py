@@ -1,45 +1,31 @@
 """codegen-hpo tune"""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen_hpo.cli.parameters import SEED, Cost, Duration, Finite, Price, json_option, runs_option
-from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuning_options
+from codegen_hpo.cli.parameters import Duration, json_option, runs_option
+from codegen_hpo.cli.searching import search_options, take_search
+from codegen_hpo.cli.tuning import TunerName
 
 if TYPE_CHECKING:
-    from codegen_hpo.llm.endpoint import Endpoint
-    from codegen_hpo.objective.settings import Aim, SearchSettings
+    from codegen_hpo.objective.settings import Aim
 
 
 @click.command("tune")
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--command", "text", required=True, help='What is run, as in "python train.py --lr {lr}".')
-@click.option("--result-file", default="", help="JSON that the command writes into its folder, {folder}.")
+@click.option("--result-file", default="", help="A file that the command writes into its folder, {folder}.")
 @click.option("--pattern", default="", help="A regular expression with one group, around the value.")
 @click.option("--metric", help="The value's name.  [default: loss; with --maximize: score]")
 @click.option("--maximize", is_flag=True, help="Higher is better.")
 @click.option("--about", default="", help="What the command does, in your words; a model reads it.")
 @click.option("--tuner", type=TunerName(), default="tpe", show_default=True)
-@click.option("--trials", type=click.IntRange(1), default=30, show_default=True, help="Calls in all.")
-@click.option("--time", "seconds", type=Duration(), help="No call begins after this time: 90s, 30m, 2h.")
 @click.option("--trial-time", type=Duration(), help="A call is killed after this time, and has failed.")
-@click.option("--patience", type=click.IntRange(1), help="Stop after this many calls without improvement.")
-@parallel_option
-@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--ignore-conditions", is_flag=True, help="Read a ConfigSpace without its conditions.")
-@click.option("--model", help="The language model's name. [env: CODEGEN_HPO_MODEL]")
-@click.option("--base-url", help="An OpenAI-compatible endpoint. [env: OPENAI_BASE_URL]")
-@click.option("--temperature", type=Finite(0.0), help="Sent only if given; some models refuse it.")
-@tuning_options
-@click.option("--max-tokens", type=click.IntRange(1), help="Tokens of the model, in and out, in all.")
-@click.option("--max-cost", type=Cost(), help="US dollars for the model; needs --price.")
-@click.option("--price", type=Price(), help="USD per million tokens, in and out: 0.15,0.60.")
-@click.option(
-    "--reply-time", type=Duration(), default="5m", show_default=True, help="For one reply of the model."
-)
-@click.option("--reply-tokens", type=click.IntRange(1), help="Longest reply. [default: the server's own]")
+@search_options(trials=30)
 @runs_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
@@ -74,19 +60,18 @@ def command(
     $CODEGEN_HPO_FOLDER and $CODEGEN_HPO_ARGUMENTS.
 
     Its value is the last line of its output that is a number, or a JSON object with the metric's name in it;
-    or what --pattern matches last; or what --result-file holds, a number or such an object. Another exit
-    code than 0, no value, NaN, or no end within --trial-time is a failed call: the tuner learns of it, and
-    the search goes on.
+    or what --pattern matches last; or what --result-file holds: JSON, a number or such an object, or the last
+    of a list of them; or the last of JSON lines (.jsonl), of a CSV file (.csv), or of TensorBoard's events (a
+    folder, or a file of theirs). Another exit code than 0, no value, NaN, or no end within --trial-time is a
+    failed call: the tuner learns of it, and the search goes on.
 
     A language model is asked only by --tuner llm, llm+..., or centaur.
     """
-    if options["max_cost"] is not None and options["price"] is None:
-        raise click.UsageError("--max-cost needs --price: the cost of an unknown model is unknown, not zero")
     from codegen_hpo.cli.follow import Follow
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.terminal import plain
     from codegen_hpo.errors import NoModelError
-    from codegen_hpo.minimizing import tune_command
+    from codegen_hpo.minimizing import endpoint_for, tune_command
     from codegen_hpo.run import Run
     from codegen_hpo.space_file import read_space
 
@@ -94,7 +79,12 @@ def command(
     imported = read_space(space, ignore_conditions=ignore_conditions)
     for note in imported.notes:
         click.echo(plain(f"{space}: {note}"), err=True)
-    settings, endpoint = _settings(options)
+    endpoint = endpoint_for(
+        options["tuner"],
+        **{name: options[name] for name in ("base_url", "model", "temperature", "reply_tokens")},
+        environ=os.environ,
+    )
+    settings = take_search(options, options["tuner"], endpoint)
     aim = _aim(imported.space, options)
     sinks = (Follow(aim.metric, verbose=verbose),) if loud else ()
     with telling_what_there_is(as_json=as_json):
@@ -123,33 +113,3 @@ def _aim(space: Any, options: dict[str, Any]) -> "Aim":
         start=started_at(space, None),
         command=Command(text=options["text"], source=source, timeout_s=options["trial_time"]),
     )
-
-
-def _settings(options: dict[str, Any]) -> "tuple[SearchSettings, Endpoint | None]":
-    import os
-
-    from codegen_hpo.engine.settings import Budget
-    from codegen_hpo.minimizing import endpoint_for
-    from codegen_hpo.objective.settings import SearchSettings
-
-    endpoint = endpoint_for(
-        options["tuner"],
-        **{name: options[name] for name in ("base_url", "model", "temperature", "reply_tokens")},
-        environ=os.environ,
-    )
-    settings = SearchSettings(
-        tuner=options["tuner"],
-        tuning=take_tuning(options),
-        endpoint=endpoint.url if endpoint else "",
-        model=endpoint.model if endpoint else "",
-        reply_s=options["reply_time"],
-        budget=Budget(
-            trials=options["trials"],
-            seconds=options["seconds"],
-            tokens=options["max_tokens"],
-            usd=options["max_cost"],
-            patience=options["patience"],
-        ),
-        **{name: options[name] for name in ("parallel", "seed", "temperature", "price", "reply_tokens")},
-    )
-    return settings, endpoint

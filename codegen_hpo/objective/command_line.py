@@ -5,6 +5,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.space import Arguments, Scalar
@@ -27,8 +28,16 @@ class CommandLine:
     appended: bool  # whether the arguments are appended
 
     @classmethod
-    def parse(cls, text: str, space: Mapping[str, object]) -> "CommandLine":
+    def parse(
+        cls, text: str, space: Mapping[str, object], *, program_in: Path | None = Path()
+    ) -> "CommandLine":
         """The command that the text means for the arguments of a space, split as a shell splits it.
+
+        Args:
+            text: what the user wrote.
+            space: the arguments' names.
+            program_in: the folder from which a relative path of the program counts; None if the program is
+                not on this machine.
 
         Raises:
             ConfigError: it cannot be split, there is no such program, a place has no argument, an argument
@@ -43,24 +52,15 @@ class CommandLine:
             )
         name = "|".join([*map(re.escape, space), _WORD])
         place = re.compile(rf"\{{\{{({name})\}}\}}|\{{({name})\}}")
-        try:
-            words = tuple(shlex.split(text))
-        except ValueError as error:
-            raise ConfigError(
-                f"the command {text!r} cannot be read: {error}", hint="close its quotes"
-            ) from None
-        if not words:
-            raise ConfigError("the command is empty", hint='for example --command "python train.py"')
-        if not place.search(words[0]) and shutil.which(words[0]) is None:
-            raise ConfigError(
-                f"the command cannot be started: no program {words[0]!r} is found",
-                hint="it is run as it stands, without a shell: give a program's name or path",
-            )
+        words = split(text)
+        if program_in is not None and not place.search(words[0]):
+            _require_program(words[0], program_in)
         places = {match[2] for word in words for match in place.finditer(word) if match[2]}
         unknown = sorted(places - set(space) - {FOLDER, FILE})
         if unknown:
+            known = f"only {', '.join(space)}" if space else "no such argument"
             raise ConfigError(
-                f"the command has a place {{{unknown[0]}}}, and the space has only {', '.join(space)}",
+                f"the command has a place {{{unknown[0]}}}, and the space has {known}",
                 hint=f"write {{{{{unknown[0]}}}}} if the braces belong to the command; "
                 f"{{{FOLDER}}} is the trial's own folder, {{{FILE}}} a JSON file of all arguments",
             )
@@ -93,6 +93,34 @@ class CommandLine:
                 # argparse takes a word like -1e-05 for an option
                 words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
         return words
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The command's words. Raises ConfigError if there are none, or a quote is left open."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(f"the command {text!r} cannot be read: {error}", hint="close its quotes") from None
+    if not words:
+        raise ConfigError("the command is empty", hint='for example --command "python train.py"')
+    return words
+
+
+def places(text: str) -> tuple[str, ...]:
+    """The names between single braces, whatever the space may be. Raises ConfigError as `split` does."""
+    place = re.compile(rf"\{{\{{{_WORD}\}}\}}|\{{({_WORD})\}}")
+    found = (match[1] for word in split(text) for match in place.finditer(word))
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _require_program(program: str, folder: Path) -> None:
+    # as exec does it: only a name without a slash is looked for on the PATH
+    path = str(folder.absolute() / program) if "/" in program else program
+    if shutil.which(path) is None:
+        raise ConfigError(
+            f"the command cannot be started: no program {program!r} is found",
+            hint="it is run as it stands, without a shell: give a program's name or path",
+        )
 
 
 def written(value: Scalar) -> str:

@@ -1,15 +1,17 @@
-"""A command as a process group with a time limit, whose output is kept in part."""
+"""A command as a process group with limits of time and disk, whose output is kept in part."""
 
 import os
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, NamedTuple
 
-HEAD_BYTES, TAIL_BYTES = 64 << 10, 512 << 10  # kept of each stream
+from codegen_hpo.objective.kept import Kept
+from codegen_hpo.objective.watch import Limit, Room, wait
+
 _READ_BYTES = 1 << 16
 _DRAIN_S = 2.0  # for the readers, once the group is dead
 
@@ -17,11 +19,18 @@ _DRAIN_S = 2.0  # for the readers, once the group is dead
 class Ended(NamedTuple):
     """How a command ended."""
 
-    code: int | None  # as subprocess tells it, below 0 for a signal; None when its time was up
+    code: int | None  # as subprocess tells it, below 0 for a signal; None when it met a limit
     output: str  # the end of stdout
     complaints: str  # the end of stderr
     kept_output: bytes  # head and tail of stdout
     kept_complaints: bytes  # head and tail of stderr
+    limit: Limit = ""  # the limit for which it was killed
+
+    @classmethod
+    def of(cls, code: int | None, limit: Limit, output: Kept, complaints: Kept) -> "Ended":
+        """How it ended, with what was kept of both streams."""
+        kept = output.head_and_tail(), complaints.head_and_tail()
+        return cls(code, output.tail(), complaints.tail(), *kept, limit)
 
 
 def run(
@@ -29,18 +38,24 @@ def run(
     environment: Mapping[str, str],
     timeout_s: float | None,
     started: Callable[[Callable[[], None]], None] = lambda kill: None,
+    *,
+    folder: Path | None = None,
+    disk_bytes: int | None = None,
 ) -> Ended:
-    """Runs the words until they end, or the time is up; nothing of their process group is left then.
+    """Runs the words until they end, or a limit is met; nothing of their process group is left then.
 
     Args:
         words: the program and its arguments.
         environment: all of its variables.
         timeout_s: None without a limit.
         started: given what kills the group from another thread.
+        folder: where they run; this process's own folder if not given.
+        disk_bytes: what `folder` may grow by; looked at about once a second. None without a limit.
 
     Raises:
         OSError: the program cannot be started.
     """
+    room = None if folder is None or disk_bytes is None else Room(folder, disk_bytes)
     with _guard() as watch:
         process = subprocess.Popen(
             words,
@@ -49,6 +64,7 @@ def run(
             stderr=subprocess.PIPE,
             bufsize=0,
             env=environment,
+            cwd=folder,
             start_new_session=True,
         )
         try:
@@ -56,17 +72,23 @@ def run(
             started(lambda: _kill(process.pid))
             assert process.stdout is not None
             assert process.stderr is not None
-            output, complaints = _Stream(process.stdout), _Stream(process.stderr)
-            try:
-                code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                code = None
+            output, complaints = _Reader(process.stdout), _Reader(process.stderr)
+            limit = wait(lambda wait_s: _ended(process, wait_s), timeout_s, room)
+            code = None if limit else process.returncode
         finally:
             _kill(process.pid)
             process.wait()
     output.join()
     complaints.join()
-    return Ended(code, output.tail(), complaints.tail(), output.kept(), complaints.kept())
+    return Ended.of(code, limit, output.kept, complaints.kept)
+
+
+def _ended(process: "subprocess.Popen[bytes]", wait_s: float) -> bool:
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 @contextmanager
@@ -102,14 +124,11 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-class _Stream:
-    """Reads a pipe to its end, and keeps its head and its tail."""
+class _Reader:
+    """Reads a pipe to its end."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
-        self._head = bytearray()
-        self._tail: deque[bytes] = deque()
-        self._tail_bytes = 0
-        self._total = 0
+        self.kept = Kept()
         # a program that left the group may hold the pipe for ever: nobody waits for this thread then
         self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
         self._thread.start()
@@ -117,26 +136,7 @@ class _Stream:
     def join(self) -> None:
         self._thread.join(_DRAIN_S)
 
-    def tail(self) -> str:
-        """The end, as text."""
-        return b"".join(self._tail.copy())[-TAIL_BYTES:].decode(errors="replace")
-
-    def kept(self) -> bytes:
-        """All of it, or head and tail with a line between them that tells what is missing."""
-        tail = b"".join(self._tail.copy())[-TAIL_BYTES:]
-        if self._total <= len(tail):
-            return tail
-        missing = self._total - len(tail) - len(self._head)
-        if missing <= 0:  # head and tail overlap
-            return bytes(self._head[: self._total - len(tail)]) + tail
-        return bytes(self._head) + f"\n… {missing} bytes are left out …\n".encode() + tail
-
     def _read(self, pipe: IO[bytes]) -> None:
         with pipe:
             while data := pipe.read(_READ_BYTES):
-                self._total += len(data)
-                self._head += data[: HEAD_BYTES - len(self._head)]
-                self._tail.append(data)
-                self._tail_bytes += len(data)
-                while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
-                    self._tail_bytes -= len(self._tail.popleft())
+                self.kept.feed(data)

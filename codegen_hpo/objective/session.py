@@ -22,7 +22,7 @@ from codegen_hpo.records import Sink, Trial
 from codegen_hpo.store.folder import RunFolder, WriteError
 from codegen_hpo.tuner.base import Tuner
 from codegen_hpo.tuner.make import Model, make_tuner
-from codegen_hpo.tuner.subject import objective_subject
+from codegen_hpo.tuner.subject import objective_subject, script_subject
 
 if TYPE_CHECKING:
     from codegen_hpo.engine.correspondence import Correspondence
@@ -134,27 +134,30 @@ class ObjectiveSession:
         )
 
     def _tuner(self, ask: Ask | None, trials: int | None) -> Tuner:
+        describe = script_subject if self.aim.script else objective_subject
         # of the first budget: more of it later changes nothing in how a hybrid shares the work
         return make_tuner(
             self.settings.tuner,
             self.aim.space,
             seed=self.settings.seed,
             trials=trials,
-            subject=objective_subject(self.aim.about, self.aim.direction, self.aim.space),
+            subject=describe(self.aim.about, self.aim.direction, self.aim.space),
             model=Model(ask, self.settings.model) if ask else None,
             options=self.settings.tuning,
         )
 
     def _letters(self, journal: Journal) -> "Correspondence | None":
-        if self.make_ask is None:
-            return None
-        from codegen_hpo.engine.correspondence import Correspondence
+        return correspondence(self.make_ask, journal, self.settings) if self.make_ask else None
 
-        def wait(event: LLMEvent) -> None:
-            journal.note("model_" + event.kind, "", {"text": str(event), "seconds": event.wait_s})
 
-        settings = self.settings
-        return Correspondence(self.make_ask(wait), journal, price_of(settings.price), settings.budget)
+def correspondence(make_ask: MakeAsk, journal: Journal, settings: SearchSettings) -> "Correspondence":
+    """The recorded exchange with the model that `make_ask` reaches."""
+    from codegen_hpo.engine.correspondence import Correspondence
+
+    def wait(event: LLMEvent) -> None:
+        journal.note("model_" + event.kind, "", {"text": str(event), "seconds": event.wait_s})
+
+    return Correspondence(make_ask(wait), journal, price_of(settings.price), settings.budget)
 
 
 def _accompany(

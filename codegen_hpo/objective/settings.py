@@ -2,15 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.objective.command import Command
+from codegen_hpo.objective.script.record import Script
 from codegen_hpo.space import Arguments, Space, canonical
 from codegen_hpo.task import Metric
 from codegen_hpo.tuner.make import TunerOptions
 from codegen_hpo.tuner.subject import objective_metric
+
+
+class Commanded(NamedTuple):
+    """What a run starts on this machine, in words."""
+
+    text: str
+    begun_in: str  # the mark of the folder in which the run was begun
+    walled: bool  # whether it runs in a container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +31,20 @@ class Aim:
     maximize: bool = False
     about: str = ""  # what the objective is, in the user's words, for a model
     start: tuple[Arguments, ...] = ()  # complete; tried before the tuner is asked
-    command: Command | None = None  # None for a Python function, which no record can hold
+    command: Command | None = None  # what is run; neither it nor a script for a Python function
+    script: Script | None = None
+    space_by: str = ""  # who proposed the space: "llm:<model>"; empty for the user
 
     @property
     def direction(self) -> Metric:
         return objective_metric(self.metric, higher_is_better=self.maximize)
+
+    @property
+    def commanded(self) -> Commanded | None:
+        """What is run for each call; None for a Python function."""
+        if self.script:
+            return Commanded(self.script.command, self.script.begun_in, self.script.sandbox != "none")
+        return Commanded(self.command.text, self.command.begun_in, False) if self.command else None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -36,6 +54,8 @@ class Aim:
             "about": self.about,
             "start": [dict(arguments) for arguments in self.start],
             "command": self.command.to_json() if self.command else None,
+            "script": self.script.to_json() if self.script else None,
+            "space_by": self.space_by,
         }
 
     @classmethod
@@ -44,8 +64,9 @@ class Aim:
             "space": Space.from_json(data["space"]),
             "start": tuple(data["start"]),
             "command": Command.from_json(data["command"]) if data["command"] else None,
+            "script": Script.from_json(data["script"]) if data["script"] else None,
         }
-        plain = {name: data[name] for name in ("metric", "maximize", "about")}
+        plain = {name: data[name] for name in ("metric", "maximize", "about", "space_by")}
         return cls(**plain | read)
 
 
@@ -56,6 +77,7 @@ class SearchSettings:
     tuner: str = "tpe"
     tuning: TunerOptions = field(default_factory=TunerOptions)
     parallel: int = 1  # calls at once
+    steps: int | None = None  # of the Executor a trial; None: the host carries the calls out by itself
     seed: int = 0
     endpoint: str = ""  # the base URL, without credentials
     model: str = ""

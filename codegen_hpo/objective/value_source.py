@@ -1,15 +1,22 @@
 """Where the value of a command is read. The user says so once; nothing that the command prints changes it."""
 
-import json
 import math
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from codegen_hpo.errors import ConfigError
-
-_FILE_BYTES = 10 << 20
+from codegen_hpo.objective.results.csv_file import read_csv
+from codegen_hpo.objective.results.events import MARK, read_events
+from codegen_hpo.objective.results.json_file import read_json, read_json_lines
+from codegen_hpo.objective.results.opening import UnreadableError, opened, read_text_file
+from codegen_hpo.objective.results.output import read_lines, read_matches
+from codegen_hpo.objective.results.rows import Told, cell_number
+from codegen_hpo.objective.trajectory import trajectory
+from codegen_hpo.records import Series
 
 
 class Found(NamedTuple):
@@ -21,13 +28,21 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueSource:
-    """A file, a pattern, or the last line of the output that is a number or an object with the metric."""
+    """A file, a pattern, or the lines of the output that are a number or an object with the metric.
+
+    The file's name tells its format: `.jsonl` and `.ndjson` are JSON lines, `.csv` is CSV, a folder and a
+    name with `tfevents` in it are events of TensorBoard, anything else is JSON.
+    """
 
     metric: str
     file: str = ""  # relative to the trial's own folder
-    pattern: str = ""  # with one group; its last match in the output counts
+    pattern: str = ""  # with one group
+    pick: Literal["last", "best"] = "last"  # of several rows, matches or lines
+    maximize: bool = False  # what is best
 
     def __post_init__(self) -> None:
+        if self.pick not in ("last", "best"):
+            raise ConfigError(f"unknown pick {self.pick!r}", hint="choose last or best")
         if self.file and self.pattern:
             raise ConfigError(
                 "a result file and a pattern are given", hint="the value comes from one of them"
@@ -35,7 +50,7 @@ class ValueSource:
         if PurePath(self.file).is_absolute() or ".." in PurePath(self.file).parts:
             raise ConfigError(
                 f"the result file {self.file} is not inside the trial's own folder",
-                hint="let the command write to {folder}/NAME, and give --result-file NAME: "
+                hint="give a path within that folder, which is {folder} in a command: "
                 "a file that trials share could hold the value of an earlier one",
             )
         try:
@@ -50,69 +65,65 @@ class ValueSource:
             )
 
     def read(self, output: str, folder: Path) -> Found:
-        """The value of a command that printed `output` and had this folder."""
+        """The value of a command that printed `output` and had this folder.
+
+        Raises:
+            ConfigError: a package is missing that the file's format needs.
+        """
+        told = self._told(output, folder)
+        return Found(None, told.complaint) if told.complaint else self._chosen(told)
+
+    def trajectory(self, output: str, folder: Path) -> tuple[Series, ...]:
+        """How the metric and what stands beside it went, as far as that can be read; it never raises."""
+        try:
+            rows = self._told(output, folder).rows
+        except ConfigError:
+            return ()
+        return trajectory(rows, self.metric, maximize=self.maximize)
+
+    def _told(self, output: str, folder: Path) -> Told:
         if self.file:
-            return self._in_file(folder / self.file)
+            try:
+                with opened(folder, self.file) as descriptor:
+                    return self._in_file(descriptor)
+            except UnreadableError as error:
+                return Told([], str(error))
         if self.pattern:
-            return self._matched(output)
-        return self._last_line(output)
+            return read_matches(output, self.pattern, self.metric)
+        return read_lines(output, self.metric)
 
-    def _in_file(self, path: Path) -> Found:
-        if not path.is_file():
-            return Found(None, f"it wrote no {self.file} into its folder ({{folder}})")
-        if path.stat().st_size > _FILE_BYTES:
-            return Found(None, f"{self.file} is larger than {_FILE_BYTES >> 20} MiB")
-        try:
-            held = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            return Found(None, f"{self.file} is not JSON: {error}")
-        return self._held(held, self.file)
+    def _in_file(self, descriptor: int) -> Told:
+        """What the file holds. Raises UnreadableError or ConfigError."""
+        name = self.file
+        if MARK in PurePath(name).name or stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            return read_events(descriptor, name, self.metric)
+        data = read_text_file(descriptor, name)
+        suffix = PurePath(name).suffix.lower()
+        if suffix == ".csv":
+            return read_csv(data, name)
+        if suffix in (".jsonl", ".ndjson"):
+            return read_json_lines(data, name)
+        return read_json(data, name, self.metric)
 
-    def _matched(self, output: str) -> Found:
-        matches = re.findall(self.pattern, output, re.MULTILINE)
-        if not matches:
-            return Found(None, f"nothing in its output matches {self.pattern!r}")
-        try:
-            return Found(_number(matches[-1]))
-        except ValueError:
-            return Found(None, f"what the pattern found is no number: {matches[-1]!r:.80}")
-
-    def _last_line(self, output: str) -> Found:
-        for line in reversed(output.splitlines()):
-            try:
-                return Found(_number(line))
-            except ValueError:
-                pass
-            try:
-                held = json.loads(line) if line.lstrip().startswith("{") else None
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(held, dict) and self.metric in held:
-                return self._held(held, "its last line")
-        return Found(None, f"no line of its output is a number, or a JSON object with {self.metric!r}")
-
-    def _held(self, held: Any, where: str) -> Found:
-        """The number itself, or the one under the metric's name."""
-        if isinstance(held, dict):
-            if self.metric not in held:
-                names = ", ".join(map(repr, list(held)[:10])) or "nothing"
-                return Found(None, f"{where} has no {self.metric!r}; it has {names:.200}")
-            held = held[self.metric]
-        if held is None:  # what JSON writers make of NaN
-            return Found(math.nan)
-        if isinstance(held, bool) or not isinstance(held, int | float):
-            return Found(None, f"{self.metric} in {where} is {held!r:.80}, expected a number")
-        try:
-            return Found(float(held))
-        except OverflowError:
-            return Found(math.inf)
-
-
-def _number(text: str) -> float:
-    """The number that the text is. Raises ValueError, also for 1_0: Python alone takes it for 10."""
-    if "_" in text:
-        raise ValueError(text)
-    return float(text)
+    def _chosen(self, told: Told) -> Found:
+        """The value among the rows, unless one stands for the whole run."""
+        where = self.file or "its output"
+        rows = [told.final] if self.metric in told.final else told.rows
+        cells = [row[self.metric] for row in rows if self.metric in row]
+        if not cells:
+            names = dict.fromkeys(name for row in [told.final, *told.rows] for name in row)
+            listed = ", ".join(map(repr, list(names)[:10])) or "nothing"
+            return Found(None, f"{where} has no {self.metric!r}; it has {listed:.200}")
+        values: list[float] = []
+        for cell in cells if self.pick == "best" else cells[-1:]:
+            value = cell_number(cell)
+            if value is None:
+                return Found(None, f"{self.metric} in {where} is {cell!r:.80}, which is no number")
+            values.append(value)
+        finite = [value for value in values if math.isfinite(value)]
+        if finite and self.pick == "best":
+            return Found(max(finite) if self.maximize else min(finite))
+        return Found(values[-1])
 
 
 _PATTERN = "for example 'val_loss: ([-+.0-9e]+)', one group around the number"

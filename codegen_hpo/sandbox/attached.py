@@ -22,13 +22,16 @@ _COMPLAINTS = 64  # chunks of stderr kept
 def attach(container: Container, inbox_bytes: int) -> Connection:
     """The connection of a created container, which is to be started only now: nothing it says is lost."""
     stream: Any = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-    # the raw socket: docker-py wraps it in a reader that cannot write
-    raw: socket.socket = getattr(stream, "_sock", stream)
-    raw.settimeout(None)
+    raw = raw_socket(stream)
     inbox = Inbox(inbox_bytes)
     complaints: deque[bytes] = deque(maxlen=_COMPLAINTS)
+
+    def read() -> None:
+        demultiplex(raw, inbox.feed, complaints.append)
+        inbox.close()
+
     # always drained: an attached container that nobody reads blocks the engine's kill and remove
-    reader = threading.Thread(target=_demultiplex, args=(raw, inbox, complaints.append), daemon=True)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
 
     def end() -> None:
@@ -46,8 +49,17 @@ def attach(container: Container, inbox_bytes: int) -> Connection:
     )
 
 
-def _demultiplex(raw: socket.socket, inbox: Inbox, complain: Callable[[bytes], object]) -> None:
-    """Sorts what a container writes: stdout to the inbox, the rest to `complain`, until it ends."""
+def raw_socket(stream: Any) -> socket.socket:
+    """The socket below what docker-py gives, a reader that cannot write; it waits without a time-out."""
+    raw: socket.socket = getattr(stream, "_sock", stream)
+    raw.settimeout(None)
+    return raw
+
+
+def demultiplex(
+    raw: socket.socket, tell: Callable[[bytes], object], complain: Callable[[bytes], object]
+) -> None:
+    """Sorts what a container writes: stdout to `tell`, the rest to `complain`, until it ends."""
     try:
         while True:
             kind, length = _STREAM_HEADER.unpack(_receive(raw, _STREAM_HEADER.size))
@@ -58,13 +70,11 @@ def _demultiplex(raw: socket.socket, inbox: Inbox, complain: Callable[[bytes], o
                     return
                 left -= len(data)
                 if kind == _STDOUT:
-                    inbox.feed(data)
+                    tell(data)
                 else:
                     complain(data)
     except (OSError, EOFError):
         pass
-    finally:
-        inbox.close()
 
 
 def _receive(raw: socket.socket, length: int) -> bytes:

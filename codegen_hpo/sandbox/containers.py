@@ -13,6 +13,7 @@ from codegen_hpo.sandbox.limits import Limits
 LABEL, OWNER = "org.codegen-hpo", "org.codegen-hpo.owner"
 RUNTIME_VARIABLE = "CODEGEN_HPO_DOCKER_RUNTIME"
 FOLDER = "/data"  # where a worker looks for its bundle
+NOBODY = "65534:65534"
 _SERVER_PROCESSES = 16  # the worker itself, its threads, and the children that it asks about CUDA
 
 
@@ -27,27 +28,37 @@ def container_options(mount: Mount, bundle_bytes: int, limits: Limits) -> dict[s
         bundle_bytes: its size: a bundle is mapped into memory, so that its pages count in the limit.
         limits: what the worker may use.
     """
-    memory = limits.memory_bytes + bundle_bytes
+    options = hardened(
+        memory_bytes=limits.memory_bytes + bundle_bytes,
+        processes=limits.processes + _SERVER_PROCESSES,
+        cpus=limits.cpus,
+        open_files=1024,
+    )
+    return options | {"user": NOBODY, "ipc_mode": "none", "mounts": [mount]}
+
+
+def hardened(*, memory_bytes: int, processes: int, cpus: float | None, open_files: int) -> dict[str, Any]:
+    """The keywords that every container of ours has: limits, no network, no capability, a read-only root."""
     options: dict[str, Any] = {
-        "stdin_open": True,  # and closed with the first client: the worker ends with its host
-        "init": False,  # the worker is PID 1: nobody in the container can kill or trace it
-        "user": "65534:65534",
+        "stdin_open": True,  # and closed with the first client: a PID 1 that reads it ends with its host
+        "init": False,  # ours is PID 1: nobody in the container can kill it
         "network_mode": "none",
         "read_only": True,
-        "ipc_mode": "none",
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "mem_limit": memory,
-        "memswap_limit": memory,
-        "pids_limit": limits.processes + _SERVER_PROCESSES,
-        "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=1024, hard=1024)],
-        "mounts": [mount],
+        "mem_limit": memory_bytes,
+        "memswap_limit": memory_bytes,
+        "pids_limit": processes,
+        "ulimits": [
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="nofile", soft=open_files, hard=open_files),
+        ],
         "log_config": LogConfig(type="none"),
         "auto_remove": True,
         "labels": own_labels(),
     }
-    if limits.cpus is not None:
-        options["nano_cpus"] = int(limits.cpus * 1e9)
+    if cpus is not None:
+        options["nano_cpus"] = int(cpus * 1e9)
     if runtime := os.environ.get(RUNTIME_VARIABLE):
         options["runtime"] = runtime
     return options

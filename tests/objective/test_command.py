@@ -88,7 +88,7 @@ def test_a_call_that_hangs_is_killed_and_keeps_what_it_said(tmp_path: Path) -> N
     code = "import time; print('begun', flush=True); time.sleep(60)"
     measured = measure(tmp_path, code, timeout_s=1.0)
     assert measured.outcome.status == "timeout"
-    assert measured.outcome.error == "stopped after 1 s\nbegun"
+    assert measured.outcome.error == "begun\nstopped after 1 s"
 
 
 def test_a_program_that_vanished_is_a_fault_of_the_host(tmp_path: Path) -> None:

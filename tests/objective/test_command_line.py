@@ -1,11 +1,12 @@
 """A command with places: what stands in them, and what is refused."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from codegen_hpo.errors import ConfigError
-from codegen_hpo.objective.command_line import CommandLine
+from codegen_hpo.objective.command_line import CommandLine, places
 from codegen_hpo.space import Choice, Float, Scalar
 
 SPACE = {"lr": Float(0.0, 1.0), "act": Choice(("a", "b"))}
@@ -60,6 +61,18 @@ def test_a_command_that_does_not_fit_is_refused(text: str, said: str) -> None:
     assert caught.value.hint
 
 
+def test_a_program_beside_the_user_is_found_as_it_will_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exp").mkdir()
+    (tmp_path / "exp/run.sh").touch(mode=0o755)
+    CommandLine.parse("./run.sh", {}, program_in=tmp_path / "exp")
+    monkeypatch.chdir(tmp_path / "exp")
+    CommandLine.parse("./run.sh", {})
+    with pytest.raises(ConfigError, match=r"no program 'run\.sh'"):
+        CommandLine.parse("run.sh", {})
+
+
 @pytest.mark.parametrize("name", ["9x", "a+b", "ü", "a/b", "x|y", "lr.max"])
 def test_every_name_of_a_space_has_its_place(name: str) -> None:
     line = CommandLine.parse(f"true {{{name}}} {{{{{name}}}}}", {name: 0})
@@ -71,3 +84,14 @@ def test_an_argument_is_not_named_as_a_place_of_another_meaning(name: str) -> No
     with pytest.raises(ConfigError, match=f"an argument '{name}'") as caught:
         CommandLine.parse("true", {"x": 0, name: 0})
     assert "another name" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("python t.py --lr {lr} {model.width} {folder} {lr}", ("lr", "model.width", "folder")),
+        ("python '{{lr}} {\"a\": {}} { x }'", ()),
+    ],
+)
+def test_the_places_of_a_command_are_known_without_a_space(text: str, names: tuple[str, ...]) -> None:
+    assert places(text) == names

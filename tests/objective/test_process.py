@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from codegen_hpo.objective.process import HEAD_BYTES, TAIL_BYTES, Ended, run
+from codegen_hpo.objective.kept import HEAD_BYTES, TAIL_BYTES
+from codegen_hpo.objective.process import Ended, run
 from codegen_hpo.testing.processes import alive, none_left
 
 
@@ -38,7 +39,7 @@ def test_of_a_flood_head_and_tail_are_kept() -> None:
     assert len(ended.kept_output) < HEAD_BYTES + TAIL_BYTES + 100
     assert ended.kept_output.startswith(b"first\n")
     assert b"bytes are left out" in ended.kept_output
-    assert ended.output.endswith("\nlast\n")
+    assert ended.output == "last\n"
 
 
 def test_what_fits_is_kept_whole() -> None:
@@ -54,7 +55,7 @@ def test_when_the_time_is_up_children_are_killed_too(tmp_path: Path) -> None:
         "time.sleep(60)"
     )
     ended = python(code, timeout_s=1.5)
-    assert ended.code is None
+    assert (ended.code, ended.limit) == (None, "time")
     pid = int((tmp_path / "pid").read_text())
     assert not none_left(lambda: [pid] if alive(pid) else [])
 
@@ -85,3 +86,18 @@ def test_a_command_does_not_outlive_a_host_that_was_killed(tmp_path: Path) -> No
     host.wait()
     pid = int(file.read_text())
     assert not none_left(lambda: [pid] if alive(pid) else [])
+
+
+@pytest.mark.slow
+def test_gigabytes_of_output_take_little_memory() -> None:
+    code = (
+        "import re, sys; from codegen_hpo.objective.process import run\n"
+        'printing = \'import sys\\nfor _ in range(3000): sys.stdout.write("x" * 999_999 + "\\\\n")\'\n'
+        "ended = run([sys.executable, '-S', '-c', printing], {}, None)\n"
+        "assert ended.code == 0, ended.complaints\n"
+        "print(len(ended.kept_output), *re.findall('VmHWM:\\s*(.*) kB', open('/proc/self/status').read()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    kept, peak_kib = map(int, done.stdout.split())
+    assert kept < HEAD_BYTES + TAIL_BYTES + 100
+    assert peak_kib < 200 << 10
