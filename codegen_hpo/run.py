@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from codegen_hpo.agenthpo.tuning import resume_script
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import is_recipe
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
@@ -18,9 +19,9 @@ from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.export import export
 from codegen_hpo.llm.endpoint import OPENAI, Endpoint
 from codegen_hpo.llm.ledger import Ledger, price_of
-from codegen_hpo.objective.command import Command, CommandObjective, folder_mark
+from codegen_hpo.objective.command import CommandObjective, folder_mark
 from codegen_hpo.objective.session import ObjectiveSession
-from codegen_hpo.objective.settings import Aim, SearchSettings
+from codegen_hpo.objective.settings import Aim, Commanded, SearchSettings
 from codegen_hpo.predict import predict, winner
 from codegen_hpo.records import Candidate, Sink, Trial
 from codegen_hpo.rerun import Rerun, rerun
@@ -226,8 +227,8 @@ class Run:
         if aim:
             useless = {"sandbox": sandbox != "auto", "unsafe": unsafe, "author": author, "tuner": tuner}
             _require_none(name for name, value in useless.items() if value)
-            if aim.command:
-                _require_agreed(aim.command, trusted=trust_command, here=here)
+            if aim.commanded:
+                _require_agreed(aim.commanded, trusted=trust_command, here=here)
             return self._resume_search(
                 aim, changed, base_url, sinks, os.environ if environ is None else environ
             )
@@ -255,7 +256,7 @@ class Run:
         sinks: Sequence[Sink],
         environ: Mapping[str, str],
     ) -> None:
-        if aim.command is None:
+        if aim.commanded is None:
             raise ConfigError(
                 f"{self.history.name} tuned a Python function, which its folder does not hold",
                 hint=f'call minimize(..., run="{self.path}") with that function again',
@@ -264,6 +265,9 @@ class Run:
             settings = SearchSettings.from_json(self.history.settings)
         settings = replace(settings, budget=replace(settings.budget, **changed))
         endpoint = _recorded_endpoint(settings, base_url, environ) if settings.model else None
+        if aim.script:
+            return resume_script(self.folder, aim, settings, endpoint, sinks)
+        assert aim.command is not None
         ObjectiveSession(
             aim=aim,
             settings=settings,
@@ -323,11 +327,12 @@ def _require_none(names: Iterable[str]) -> None:
         )
 
 
-def _require_agreed(command: Command, *, trusted: bool, here: bool) -> None:
+def _require_agreed(command: Commanded, *, trusted: bool, here: bool) -> None:
     """Raises ConfigError unless the user says that the command is theirs, and so is a new folder."""
     if not trusted:
+        how = "in a container" if command.walled else "as you and without a sandbox"
         raise ConfigError(
-            f"the run's folder says which command is run, as you and without a sandbox: {command.text!r}",
+            f"the run's folder says which command is run, {how}: {command.text!r}",
             hint="if that is your command: --trust-command",
         )
     if command.begun_in != folder_mark() and not here:

@@ -17,6 +17,7 @@ _SHOWN = 5  # trials in the table, the best ones
 
 def print_optimum(run: "Run", aim: "Aim") -> None:
     """Prints how the run of an objective stands."""
+    from codegen_hpo.agenthpo.companion import LOG
     from codegen_hpo.cli.outcome import counted, print_fallbacks, print_ledger, resume_command
     from codegen_hpo.records import ranked
 
@@ -42,7 +43,9 @@ def print_optimum(run: "Run", aim: "Aim") -> None:
     print_ledger(run.ledger)
     click.echo(f"\nEverything is in {plain(run.path)}")
     click.echo(f"  {program()} show {run.path} --trials    each call and what came of it")
-    if aim.command:
+    if aim.script:
+        click.echo(f"  {run.path / LOG}    why each value was chosen, and what came of it")
+    if aim.commanded:
         click.echo(f"  {resume_command(run.path, history)}   more trials")
 
 

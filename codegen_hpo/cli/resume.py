@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.option("--max-cost", type=Cost(), help="US dollars in all.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
-@click.option("--trust-command", is_flag=True, help="Of `tune`: run the command that RUN names, as you.")
+@click.option("--trust-command", is_flag=True, help="Of `tune`, `tune-script`: run what RUN names.")
 @click.option(
-    "--here", is_flag=True, help="Of `tune`: go on in this working folder, though it is another one."
+    "--here", is_flag=True, help="Of these: go on in this working folder, though it is another one."
 )
 @sandbox_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
@@ -80,7 +80,8 @@ def command(
 
 def _agreed(run: "Run") -> bool:
     """Whether the one at the terminal agrees to the command that the run's folder names."""
-    command = run.aim.command if run.aim else None
+    command = run.aim.commanded if run.aim else None
     if command is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    return click.confirm(f"This runs, as you and without a sandbox:  {command.text!r}\nGo on?", err=True)
+    how = "in a container" if command.walled else "as you and without a sandbox"
+    return click.confirm(f"This runs, {how}:  {command.text!r}\nGo on?", err=True)

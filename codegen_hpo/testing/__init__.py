@@ -1,5 +1,5 @@
 """Doubles for tests of code that uses codegen-hpo: a scripted model server, author and sandbox,
-and a model that tunes."""
+and models that tune."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codegen_hpo.testing.authors import ScriptedAuthor as ScriptedAuthor
     from codegen_hpo.testing.sandboxes import ScriptedSandbox as ScriptedSandbox
+    from codegen_hpo.testing.script_agent import ScriptAgent as ScriptAgent
     from codegen_hpo.testing.server import ScriptedServer as ScriptedServer
     from codegen_hpo.testing.strategies import LocalSearch as LocalSearch
 
 # each is loaded when it is asked for: the sandbox double brings more with it than a test of the server needs
 _HOMES = {
     "LocalSearch": "strategies",
+    "ScriptAgent": "script_agent",
     "ScriptedAuthor": "authors",
     "ScriptedSandbox": "sandboxes",
     "ScriptedServer": "server",

@@ -50,6 +50,8 @@ def _draw(schema: Mapping[str, Any], generator: random.Random) -> Any:
             return round(_between(schema, generator))
         case "number":
             return _between(schema, generator)
+        case "object":
+            return draw_arguments(schema, generator)
         case "string":
             return "text"
         case other:

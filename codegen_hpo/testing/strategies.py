@@ -19,7 +19,7 @@ from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.llm.messages import Ask, Reply, Request, ToolCall, Usage
 from codegen_hpo.testing.brain import Brain
 from codegen_hpo.testing.replies import Scripted, call, fault, text
-from codegen_hpo.testing.tuning_prompts import Lacking, Prompt, Shown, read_prompt, thoughts
+from codegen_hpo.testing.tuning_prompts import Lacking, Prompt, Shown, detailed, read_prompt, thoughts
 
 _FIRST_STEP = 0.25  # of each range; it shrinks with every trial
 _SHRINK = 0.92
@@ -33,10 +33,20 @@ class LocalSearch:
     Args:
         budget: the number of trials that the search has, against which the prompts are checked.
         state: whether the prompts must tell the state of CMA-ES, as those of `centaur` do.
+        analyses: whether the prompts must show the analyses of the runs, as where a model carries them out.
+        trajectories: whether they must show how the runs went.
     """
 
-    def __init__(self, *, budget: int | None = None, state: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        budget: int | None = None,
+        state: bool = False,
+        analyses: bool = False,
+        trajectories: bool = False,
+    ) -> None:
         self._budget, self._needs_state = budget, state
+        self._analyses, self._trajectories = analyses, trajectories
 
     def __call__(self, request: Mapping[str, Any]) -> Scripted:
         try:
@@ -44,7 +54,9 @@ class LocalSearch:
             self._check(prompt)
         except Lacking as lacking:
             return fault(400, f"the prompt lacks {lacking}")
-        read = json.dumps(prompt._asdict(), sort_keys=True)
+        # words are no reason to propose something else
+        told = prompt._asdict() | {"trials": [trial[:4] for trial in prompt.trials]}
+        read = json.dumps(told, sort_keys=True)
         arguments = _proposal(prompt, random.Random(hashlib.sha256(read.encode()).digest()))
         return call(arguments, name=prompt.tool) if prompt.tool else text(json.dumps(arguments))
 
@@ -55,6 +67,7 @@ class LocalSearch:
             raise Lacking(f"the trials left: it says {prompt.trials_left}, and {right} is right")
         if self._needs_state and prompt.state is None:
             raise Lacking("the optimiser's state")
+        self._check_words(prompt)
         if prompt.state is not None:
             parts = prompt.schema["properties"]
             named = [name for name in parts if name not in thoughts(prompt.schema)]
@@ -64,6 +77,17 @@ class LocalSearch:
             free = {name for name, part in parts.items() if part.get("minimum") != part.get("maximum")}
             if free != set(prompt.state.spread):
                 raise Lacking(f"the optimiser's spread: it tells {sorted(prompt.state.spread)}")
+
+    def _check_words(self, prompt: Prompt) -> None:
+        """What was said of the trials that are shown whole must be there."""
+        reasoned = any(part["type"] == "object" for part in prompt.schema["properties"].values())
+        for trial in detailed(prompt.trials, prompt.higher_is_better):
+            if reasoned and trial.proposed_by == "llm" and sorted(trial.reasons) != sorted(trial.arguments):
+                raise Lacking(f"the reasons for trial {trial.number}")
+            if self._analyses and not trial.analysis:
+                raise Lacking(f"the analysis of trial {trial.number}")
+            if self._trajectories and trial.score is not None and not trial.trajectory:
+                raise Lacking(f"the trajectory of trial {trial.number}")
 
 
 def answered_by(brain: Brain) -> Ask:
@@ -94,9 +118,8 @@ def _proposal(prompt: Prompt, generator: random.Random) -> dict[str, Any]:
     best = min(scored, key=lambda trial: sign * (trial.score or 0.0), default=None)
     known = [*(trial.arguments for trial in prompt.trials), *prompt.running]
     step, switch = _FIRST_STEP * _SHRINK ** len(prompt.trials), _SWITCH
-    said = f"The best so far is trial {best.number}." if best else "Nothing is known."
-    analysis = {name: said for name in thoughts(prompt.schema)}
-    parts = {name: part for name, part in prompt.schema["properties"].items() if name not in analysis}
+    places = thoughts(prompt.schema)
+    parts = {name: part for name, part in prompt.schema["properties"].items() if name not in places}
     for _ in range(_DRAWS):
         drawn = {
             name: _near(part, _centre(name, best, prompt), step, switch, generator)
@@ -105,7 +128,27 @@ def _proposal(prompt: Prompt, generator: random.Random) -> dict[str, Any]:
         if drawn not in known:
             break
         step, switch = step * 1.1, min(switch * 1.1, 1.0)
-    return analysis | drawn
+    return _said(prompt.schema, best, drawn) | drawn
+
+
+def _said(schema: Mapping[str, Any], best: Shown | None, drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said beside the arguments: of the call, and for each of them."""
+    words = f"The best so far is trial {best.number}." if best else "Nothing is known."
+    said: dict[str, Any] = {}
+    for name in thoughts(schema):
+        reasons = schema["properties"][name].get("properties")
+        said[name] = {each: _reason(each, best, drawn[each]) for each in reasons} if reasons else words
+    return said
+
+
+def _reason(name: str, best: Shown | None, value: Any) -> str:
+    if best is None:
+        return "No trial has a score yet, so any value of the range may be good."
+    if value == best.arguments[name]:
+        return f"As in trial {best.number}, the best so far."
+    known = best.arguments[name]
+    shown = f"{known:.4g}" if isinstance(known, float) else json.dumps(known)
+    return f"Trial {best.number} is the best so far with {shown}; a step away from it may be better."
 
 
 def _centre(name: str, best: Shown | None, prompt: Prompt) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _TRIAL = re.compile(r'^Trial (\d+) \("(.*?)"\): (\{.*\})$')
@@ -12,6 +12,9 @@ _FAILED = re.compile(r"^  failed \((\w+)")
 _RUNNING = re.compile(r'^- \("(.*?)"\) (\{.*\})$')
 _COUNT = re.compile(r"^(\d+) trials, of which (\d+) failed\.$")
 _LEFT = re.compile(r"^Trials left: (?:at most )?(\d+)\.")
+_REASONS = re.compile(r"^  chosen because: (\{.*\})$")
+_SERIES = re.compile(r'^  (".*") by step: (.*)$')
+_ANALYSIS = re.compile(r'^  analysis of the run: (".*")$')
 _REFUSED = re.compile(r"^\d+\. You sent:$")
 _SPREAD = re.compile(r"^- (\".*\"): (\S+) to (\S+)$")
 _SCHEMA = "JSON schema of the arguments:"
@@ -28,6 +31,9 @@ class Shown(NamedTuple):
     proposed_by: str
     arguments: dict[str, Any]
     score: float | None  # None when it failed
+    reasons: dict[str, str]  # for single arguments
+    trajectory: dict[str, tuple[tuple[float, float], ...]]  # step and value
+    analysis: str  # of the run, by whoever carried it out
 
 
 class State(NamedTuple):
@@ -55,7 +61,7 @@ class Prompt(NamedTuple):
 
 def read_prompt(request: Mapping[str, Any]) -> Prompt:
     """What the body of a request shows. Raises Lacking."""
-    schema, tool = _schema(request)
+    schema, tool = schema_of(request)
     lines = list(_lines(request))
     texts = [line for line, _ in lines]
     higher, lower = (any(f"{way} is better" in line for line in texts) for way in ("higher", "lower"))
@@ -75,7 +81,8 @@ def read_prompt(request: Mapping[str, Any]) -> Prompt:
     )
 
 
-def _schema(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+def schema_of(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The schema of the only function, or of the object asked for; its name, or nothing. Raises Lacking."""
     for tool in request.get("tools", ()):
         return tool["function"]["parameters"], tool["function"]["name"]
     _, marker, rest = str(request["messages"][-1]["content"]).rpartition(_SCHEMA)
@@ -85,12 +92,18 @@ def _schema(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 
 
 def _lines(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """The user's lines outside code fences, each with the arguments of the model's reply before it."""
+    """The user's lines outside code fences, each with the arguments of the model's reply before it.
+
+    What that reply told of reasons beside its arguments is among these as "reasons".
+    """
     replied: dict[str, Any] | None = None
     for message in request["messages"]:
         if message["role"] == "assistant":
-            said = message["content"].split("\n")[-1]
+            *before, said = message["content"].split("\n")
             replied = json.loads(said[said.index("{") :])
+            for line in before:
+                if line.startswith("Reasons: "):
+                    replied["reasons"] = json.loads(line.removeprefix("Reasons: "))
         fence = ""
         for line in message["content"].split("\n") if message["role"] == "user" else ():
             if fence:
@@ -102,14 +115,23 @@ def _lines(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | N
 
 
 def thoughts(schema: Mapping[str, Any]) -> list[str]:
-    """The names of the arguments that are no hyperparameters, but places for an analysis."""
+    """The names of the arguments that are no hyperparameters, but places for the model's words."""
     parts = schema["properties"].items()
-    return [name for name, part in parts if part["type"] == "string" and "enum" not in part]
+    return [name for name, part in parts if part["type"] in ("string", "object") and "enum" not in part]
+
+
+def detailed(trials: Sequence[Shown], higher_is_better: bool) -> list[Shown]:
+    """The trials that a prompt shows whole: the best three and the latest three."""
+    scored = [trial for trial in trials if trial.score is not None]
+    sign = -1 if higher_is_better else 1
+    best = sorted(scored, key=lambda trial: (sign * (trial.score or 0.0), trial.number))[:3]
+    return list({trial.number: trial for trial in [*best, *trials[-3:]]}.values())
 
 
 def _trials(lines: list[tuple[str, dict[str, Any] | None]], beside: list[str]) -> dict[int, Shown]:
     shown = {}
-    for (line, replied), (result, _) in zip(lines, [*lines[1:], ("", None)], strict=True):
+    for place, (line, replied) in enumerate(lines):
+        result = lines[place + 1][0] if place + 1 < len(lines) else ""
         if found := _TRIAL.match(line):
             number, by, arguments = int(found[1]), found[2], json.loads(found[3])
         elif found := _OWN.match(line):
@@ -121,9 +143,29 @@ def _trials(lines: list[tuple[str, dict[str, Any] | None]], beside: list[str]) -
         score = _RESULT.match(result)
         if score is None and not _FAILED.match(result):
             raise Lacking(f"the result of trial {number}: {result!r}")
+        reasons: dict[str, str] = next(
+            (arguments[name] for name in beside if isinstance(arguments.get(name), dict)), {}
+        )
         arguments = {name: value for name, value in arguments.items() if name not in beside}
-        shown[number] = Shown(number, by, arguments, float(score[1]) if score else None)
+        value = float(score[1]) if score else None
+        shown[number] = _with_words(Shown(number, by, arguments, value, reasons, {}, ""), lines[place + 1 :])
     return shown
+
+
+def _with_words(trial: Shown, lines: list[tuple[str, dict[str, Any] | None]]) -> Shown:
+    """The trial with what the lines below its own tell of it."""
+    for line, _ in lines:
+        if not line.startswith("  ") and line:
+            break
+        if found := _REASONS.match(line):
+            trial = trial._replace(reasons=json.loads(found[1]))
+        elif found := _ANALYSIS.match(line):
+            trial = trial._replace(analysis=json.loads(found[1]))
+        elif found := _SERIES.match(line):
+            points = (point.split(": ") for point in found[2].split(", "))
+            course = tuple((float(step), float(value)) for step, value in points)
+            trial = trial._replace(trajectory={**trial.trajectory, json.loads(found[1]): course})
+    return trial
 
 
 def _complete(shown: dict[int, Shown], texts: list[str]) -> tuple[Shown, ...]:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 from codegen_hpo.bundle import STOP_ON
 from codegen_hpo.llm.prompts import quoted
-from codegen_hpo.records import Epoch, Trial
+from codegen_hpo.records import Epoch, Series, Trial
 from codegen_hpo.space import Arguments, Scalar, Space
 from codegen_hpo.task import Metric
 
 CURVE_POINTS = 12
 ERROR_CHARACTERS = 600
 BRIEF_ERROR_CHARACTERS = 160
+SERIES = 6  # of a trajectory
+_REASON_CHARACTERS = 300
 _TEXT_CHARACTERS = 1000  # of an option that is text
 _SECONDS = 1.0  # an objective's time is told from here on: below, it says nothing and varies
 
@@ -46,6 +48,9 @@ class Feedback(NamedTuple):
     train_curve: str
     inner_curve: str
     units: Units
+    reasons: str  # a JSON object on one line, by hyperparameter; empty if there are none
+    trajectory: tuple[tuple[str, str], ...]  # name and course of each series that is shown
+    analysis: str  # the words of a model that read the run's log
 
 
 def loss_units(metric: Metric) -> Units:
@@ -70,8 +75,9 @@ def loss_units(metric: Metric) -> Units:
 
 
 def feedback(trial: Trial, metric: Metric, *, best: bool, detailed: bool) -> Feedback:
-    """The trial's result, with curves and whole error if `detailed`; `best` marks the leader of all."""
+    """The trial's result, if `detailed` with curves, words and whole error; `best` marks the leader."""
     outcome = trial.outcome
+    reasons = {name: text[:_REASON_CHARACTERS] for name, text in trial.call.reasons.items()}
     limit = ERROR_CHARACTERS if detailed else BRIEF_ERROR_CHARACTERS
     return Feedback(
         number=trial.number,
@@ -82,6 +88,9 @@ def feedback(trial: Trial, metric: Metric, *, best: bool, detailed: bool) -> Fee
         train_curve=_curve(outcome.curve, "train_loss") if detailed else "",
         inner_curve=_curve(outcome.curve, "inner_loss") if detailed else "",
         units=loss_units(metric),
+        reasons=arguments_text(reasons) if detailed and reasons else "",
+        trajectory=trajectory_lines(outcome.trajectory, metric) if detailed else (),
+        analysis=trial.analysis if detailed else "",
     )
 
 
@@ -123,15 +132,33 @@ def usable(trial: Trial, space: Space) -> Trial | None:
     return replace(trial, score=None, loss=None, outcome=replace(trial.outcome, status=status))
 
 
+def trajectory_lines(trajectory: Sequence[Series], metric: Metric) -> tuple[tuple[str, str], ...]:
+    """The name and the course of each series: the metric first, few points of each."""
+    shown = sorted(trajectory, key=lambda series: series.name != metric.name)[:SERIES]
+    return tuple((series.name, _course(series)) for series in shown)
+
+
+def _course(series: Series) -> str:
+    finite = [i for i, value in enumerate(series.values) if math.isfinite(value)]
+    extremes = {pick(finite, key=series.values.__getitem__) for pick in (min, max)} if finite else set()
+    kept = spaced(len(series.values), CURVE_POINTS, extremes)
+    return ", ".join(f"{series.steps[i]:.6g}: {series.values[i]:.4g}" for i in kept)
+
+
 def thinned(curve: Sequence[Epoch], points: int = CURVE_POINTS) -> list[Epoch]:
     """At most `points` epochs, evenly spaced, the first, the best inner one and the last among them."""
-    if len(curve) <= points:
-        return list(curve)
-    last = len(curve) - 1
-    kept = {round(i * last / (points - 2)) for i in range(points - 1)}
+    if not curve:
+        return []
     inner = [math.inf if math.isnan(epoch.inner_loss) else epoch.inner_loss for epoch in curve]
-    kept.add(inner.index(min(inner)))
-    return [curve[i] for i in sorted(kept)]
+    return [curve[i] for i in spaced(len(curve), points, {inner.index(min(inner))})]
+
+
+def spaced(count: int, points: int, wanted: set[int]) -> list[int]:
+    """At most `points` places among `count`: the first, the last, those wanted, the others evenly spaced."""
+    if count <= points:
+        return list(range(count))
+    even = points - len(wanted)
+    return sorted({round(i * (count - 1) / (even - 1)) for i in range(even)} | wanted)
 
 
 def _curve(curve: Sequence[Epoch], loss: str) -> str:

@@ -13,6 +13,7 @@ from codegen_hpo.llm.prompts import quoted, render
 from codegen_hpo.records import Trial, ranked
 from codegen_hpo.tuner.feedback import Feedback, arguments_text, feedback
 from codegen_hpo.tuner.subject import Subject
+from codegen_hpo.tuner.tool import Words
 
 History = Literal["compressed", "chat"]
 Form = Literal["compressed", "chat", "digest"]
@@ -43,7 +44,7 @@ def digest(trials: Sequence[Trial], subject: Subject) -> str:
     )
 
 
-def dialogue(trials: Sequence[Trial], subject: Subject, question: str, analysis: str) -> list[Message]:
+def dialogue(trials: Sequence[Trial], subject: Subject, question: str, words: Words | None) -> list[Message]:
     """User and assistant in turn; calls that others proposed are told within the user's turns.
 
     The dialogue grows with the trials. From the hundredth on, the oldest are moved, fifty at a time, into a
@@ -53,7 +54,7 @@ def dialogue(trials: Sequence[Trial], subject: Subject, question: str, analysis:
         trials: in the order in which they were told.
         subject: what is tuned.
         question: the end of the last message.
-        analysis: where the model answers with JSON objects, the key of its thoughts; empty where it calls.
+        words: where the model answers with JSON objects, the keys of its words; None where it calls.
     """
     folded = max(0, len(trials) // _BLOCK - 1) * _BLOCK
     told = [subject.text]
@@ -64,7 +65,7 @@ def dialogue(trials: Sequence[Trial], subject: Subject, question: str, analysis:
     for trial in trials[folded:]:
         own = trial.call.proposed_by == MODEL
         if own:
-            said = _as_object(trial, analysis) if analysis else _as_call(trial, subject.tool)
+            said = _as_object(trial, words) if words else _as_call(trial, subject.tool)
             turns += [Message("user", "\n\n".join(told)), Message("assistant", said)]
             told = []
         if trial.loss is not None:
@@ -88,10 +89,14 @@ def _feedbacks(shown: Sequence[Trial], trials: Sequence[Trial], subject: Subject
 def _as_call(trial: Trial, tool: str) -> str:
     """The model's earlier call in words: servers differ in how they take tool calls of the past."""
     said = f"I call {tool} with the arguments {arguments_text(trial.call.arguments)}"
-    thoughts = trial.call.reasoning
-    return f"Analysis: {quoted(thoughts, THOUGHTS)}\n{said}" if thoughts else said
+    thoughts, reasons = trial.call.reasoning, trial.call.reasons
+    lines = [f"Analysis: {quoted(thoughts, THOUGHTS)}"] if thoughts else []
+    lines += [f"Reasons: {arguments_text(reasons)}"] if reasons else []
+    return "\n".join([*lines, said])
 
 
-def _as_object(trial: Trial, analysis: str) -> str:
-    thoughts = {analysis: trial.call.reasoning} if trial.call.reasoning else {}
-    return arguments_text(thoughts | dict(trial.call.arguments))
+def _as_object(trial: Trial, words: Words) -> str:
+    pairs = [(words.analysis, quoted(trial.call.reasoning, THOUGHTS))] if trial.call.reasoning else []
+    pairs += [(words.reasons, arguments_text(trial.call.reasons))] if trial.call.reasons else []
+    said = "".join(f"{quoted(name)}: {text}, " for name, text in pairs)
+    return "{" + said + arguments_text(trial.call.arguments)[1:]

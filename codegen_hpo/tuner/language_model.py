@@ -18,7 +18,7 @@ from codegen_hpo.tuner.feedback import arguments_text, result_line, usable
 from codegen_hpo.tuner.history import MODEL, THOUGHTS, Form, dialogue, digest, listed
 from codegen_hpo.tuner.reply import Proposal, read_reply
 from codegen_hpo.tuner.subject import Subject
-from codegen_hpo.tuner.tool import analysis_name, form, schema_text, space_tool
+from codegen_hpo.tuner.tool import Words, form, schema_text, space_tool
 
 Role = Literal["expert", "plain"]
 Replies = Literal["call", "json"]
@@ -33,6 +33,8 @@ class LLMTuner:
         subject: what is tuned, in words.
         history: the form in which the trials are shown.
         reasoning: asks for a short analysis with each call; it is kept in `Call.reasoning`.
+        reasons: asks for a reason for each value (AgentHPO, arXiv 2402.01881, section 3.1); they are kept in
+            `Call.reasons`, as far as they are given.
         role: whether the system message makes an expert of the model (arXiv 2312.04528, appendix B.4).
         replies: by a function call, or as one JSON object in the text.
         model: the model's name, for the record.
@@ -47,6 +49,7 @@ class LLMTuner:
         *,
         history: Form = "compressed",
         reasoning: bool = False,
+        reasons: bool = False,
         role: Role = "expert",
         replies: Replies = "call",
         model: str = "",
@@ -54,10 +57,11 @@ class LLMTuner:
     ) -> None:
         self.name = f"{MODEL}:{model}" if model else MODEL
         self._space, self._ask, self._subject = space, ask, subject
-        self._history, self._reasoning, self._role, self._replies = history, reasoning, role, replies
+        self._history, self._role, self._replies = history, role, replies
+        self._reasoning, self._reasons = reasoning, reasons
         self._complaints = complaints
         self._told: list[Trial] = []
-        self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning)
+        self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning, reasons=reasons)
 
     def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
         """The model's next call.
@@ -75,11 +79,16 @@ class LLMTuner:
         refused: list[Proposal] = []
         while len(refused) <= self._complaints:
             messages = self._messages(self._question(trials_left, running, aside, refused))
-            tool = self._tool if self._replies == "call" else None
-            proposal = self._read(Request(purpose="tune", messages=messages, tool=tool), tried)
+            tools = (self._tool,) if self._replies == "call" else ()
+            proposal = self._read(Request(purpose="tune", messages=messages, tools=tools), tried)
             if proposal.arguments is not None:
                 thoughts = proposal.thoughts.strip()[:THOUGHTS] if self._reasoning else ""
-                return Call(arguments=proposal.arguments, proposed_by=MODEL, reasoning=thoughts)
+                return Call(
+                    arguments=proposal.arguments,
+                    proposed_by=MODEL,
+                    reasoning=thoughts,
+                    reasons=dict(proposal.reasons) if self._reasons else {},
+                )
             refused.append(proposal)
         raise NoProposal(
             f"the model gave no usable call in {len(refused)} replies; "
@@ -106,8 +115,8 @@ class LLMTuner:
 
     def _read(self, request: Request, tried: dict[str, str]) -> Proposal:
         """The model's proposal, refused if its arguments were tried before."""
-        tool = self._subject.tool if request.tool else ""
-        proposal = read_reply(self._ask(request), self._space, tool, analysis_name(self._space))
+        tool = self._subject.tool if request.tools else ""
+        proposal = read_reply(self._ask(request), self._space, tool)
         known = tried.get(canonical(proposal.arguments)) if proposal.arguments is not None else None
         if known is None:
             return proposal
@@ -118,10 +127,12 @@ class LLMTuner:
     def _messages(self, question: str) -> tuple[Message, ...]:
         called = self._replies == "call"
         expert = self._subject.expert if self._role == "expert" else ""
-        system = render("tune_system", expert=expert, called=called, reasoning=self._reasoning)
+        system = render(
+            "tune_system", expert=expert, called=called, reasoning=self._reasoning, reasons=self._reasons
+        )
         if self._history == "chat":
-            analysis = "" if called else analysis_name(self._space)
-            turns = dialogue(self._told, self._subject, question, analysis)
+            words = None if called else Words.beside(self._space)
+            turns = dialogue(self._told, self._subject, question, words)
         else:
             show = digest if self._history == "digest" else listed
             turns = [
@@ -139,6 +150,7 @@ class LLMTuner:
             trials_left=trials_left,
             refused=[{"sent": fenced(p.quoted, 500), "complaints": p.complaints} for p in refused],
             reasoning=self._reasoning,
+            reasons=self._reasons,
             tool=self._subject.tool,
             form="" if self._replies == "call" else form(self._tool),
             schema="" if self._replies == "call" else schema_text(self._tool),

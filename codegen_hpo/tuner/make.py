@@ -26,6 +26,7 @@ class TunerOptions:
 
     history: History = "compressed"  # llm and hybrids: the form of the prompt; centaur has its own
     reasoning: bool = False  # with a model: a short analysis with each call
+    reasons: bool = False  # with a model: a reason for each value of a call
     role: Role = "expert"  # with a model: whether the system message makes an expert of it
     replies: Replies = "call"  # with a model: by a function call, or as one JSON object in the text
     llm_trials: int | None = None  # hybrids: calls of the model before the other tuner's; None: a third
@@ -117,6 +118,7 @@ def _language_model(
         subject,
         history="digest" if name == "centaur" else options.history,
         reasoning=options.reasoning,
+        reasons=options.reasons,
         role=options.role,
         replies=options.replies,
         model=model.name,

@@ -1,14 +1,17 @@
 """What is tuned, in the words that a language model is given."""
 
+import json
 from dataclasses import dataclass
 
 from codegen_hpo.llm.prompts import render
-from codegen_hpo.space import Space
+from codegen_hpo.space import Choice, Dimension, Space
 from codegen_hpo.task import Metric
 from codegen_hpo.tuner.feedback import loss_units
+from codegen_hpo.tuner.tool import description as told
 
 GENERATED = "make_model_and_optimizer"
 EVALUATE = "evaluate"
+PROPOSE = "propose_hyperparameters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,33 @@ def objective_subject(description: str, metric: Metric, space: Space) -> Subject
     return Subject(
         text=text, tool=EVALUATE, title="Evaluates the objective at these arguments.", metric=metric
     )
+
+
+def script_subject(about: str, metric: Metric, space: Space) -> Subject:
+    """A training script of the user's own, with the background of AgentHPO (arXiv 2402.01881, section 3.1).
+
+    Args:
+        about: the dataset, the model and the goal, in the user's words; may be empty.
+        metric: what a run gives, and its direction; see `objective_metric`.
+        space: the hyperparameters.
+    """
+    dimensions = [(name, with_options(dimension)) for name, dimension in space.items()]
+    return Subject(
+        text=render("tune_script", about=about.strip(), metric=metric, dimensions=dimensions),
+        tool=PROPOSE,
+        title="Runs the training script with these hyperparameters.",
+        metric=metric,
+        expert="You are an expert in machine learning who tunes training scripts with few runs, and who says "
+        "why each value is worth a try.",
+    )
+
+
+def with_options(dimension: Dimension) -> str:
+    """What a dimension is, its range or options and its default, in words."""
+    if not isinstance(dimension, Choice):
+        return told(dimension)
+    options = ", ".join(json.dumps(option, ensure_ascii=False) for option in dimension.options)
+    return f"{told(dimension)} One of {options}.".strip()
 
 
 def objective_metric(name: str, *, higher_is_better: bool = False) -> Metric:

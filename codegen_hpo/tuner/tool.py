@@ -2,17 +2,31 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from codegen_hpo.llm.messages import Tool
 from codegen_hpo.llm.prompts import quoted
+from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.space import Choice, Dimension, Int, Scalar, Space
 
-ANALYSIS = "analysis"
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
-def space_tool(space: Space, name: str, description: str, *, analysis: bool = False) -> Tool:
+class Words(NamedTuple):
+    """The arguments of a tool that are no hyperparameters, but places for the model's words."""
+
+    analysis: str  # a text on the call as a whole
+    reasons: str  # an object: a text for each hyperparameter
+
+    @classmethod
+    def beside(cls, space: Space) -> "Words":
+        """Names that no dimension of the space has."""
+        return cls(_free("analysis", space), _free("reasons", space))
+
+
+def space_tool(
+    space: Space, name: str, description: str, *, analysis: bool = False, reasons: bool = False
+) -> Tool:
     """The tool whose arguments are the space's dimensions, in strict form.
 
     Every property is required and no other is allowed, as strict mode asks; there are no `default` and
@@ -24,26 +38,22 @@ def space_tool(space: Space, name: str, description: str, *, analysis: bool = Fa
         description: of the function.
         analysis: adds a text argument, before all others, for the thoughts behind the call. Servers that are
             told to call a tool often drop the text beside the call, so the thoughts need a place inside it.
+        reasons: adds an object, before the values, with the reason for each (AgentHPO, arXiv 2402.01881,
+            appendix D).
     """
-    properties = {key: _property(dimension) for key, dimension in space.items()}
+    words = Words.beside(space)
+    properties: dict[str, Any] = {}
     if analysis:
         thoughts = "What the trials so far show and what this call is meant to find out, in at most 80 words."
-        properties = {analysis_name(space): {"type": "string", "description": thoughts}} | properties
-    parameters = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-    return Tool(name=name, description=description[:1000], parameters=parameters)
-
-
-def analysis_name(space: Space) -> str:
-    """The name of the text argument for thoughts: none of the space's own."""
-    name = ANALYSIS
-    while name in space:
-        name += "_"
-    return name
+        properties[words.analysis] = {"type": "string", "description": thoughts}
+    if reasons:
+        why = {key: {"type": "string", "description": "In at most 25 words."} for key in space}
+        properties[words.reasons] = strict_object(why) | {
+            "description": "For each hyperparameter why it gets its value: what in the task or in the trials "
+            "so far speaks for it."
+        }
+    properties |= {key: dimension_schema(dimension) for key, dimension in space.items()}
+    return Tool(name=name, description=description[:1000], parameters=strict_object(properties))
 
 
 def schema_text(tool: Tool) -> str:
@@ -56,18 +66,21 @@ def schema_text(tool: Tool) -> str:
 
 def form(tool: Tool) -> str:
     """An object of the tool's arguments with kinds in place of values: what a reply looks like."""
-    places = [f"{quoted(name, 500)}: {_kind(part)}" for name, part in tool.parameters["properties"].items()]
-    return f"{{{', '.join(places)}}}"
+    return _kind(tool.parameters)
 
 
 def _kind(part: dict[str, Any]) -> str:
     if "enum" in part:
         return "option"
+    if part["type"] == "object":
+        places = (f"{quoted(name, 500)}: {_kind(inner)}" for name, inner in part["properties"].items())
+        return f"{{{', '.join(places)}}}"
     return '"text"' if part["type"] == "string" else str(part["type"])
 
 
-def _property(dimension: Dimension) -> dict[str, Any]:
-    described = {"description": _description(dimension)}
+def dimension_schema(dimension: Dimension) -> dict[str, Any]:
+    """The schema of one hyperparameter."""
+    described = {"description": description(dimension)}
     if not isinstance(dimension, Choice):
         number = "integer" if isinstance(dimension, Int) else "number"
         return {"type": number, "minimum": dimension.low, "maximum": dimension.high} | described
@@ -77,7 +90,8 @@ def _property(dimension: Dimension) -> dict[str, Any]:
     return {"type": types[0] if len(types) == 1 else types, "enum": list(dimension.options)} | described
 
 
-def _description(dimension: Dimension) -> str:
+def description(dimension: Dimension) -> str:
+    """What is said of one hyperparameter: the user's words, the range with its scale, the default."""
     text = " ".join(dimension.description.split())[:300].rstrip()
     if text and text[-1] not in ".!?":
         text += "."
@@ -88,6 +102,12 @@ def _description(dimension: Dimension) -> str:
         facts.append(f"default {_shown(dimension.default)}")
     said = "; ".join(facts)
     return f"{text} {said[:1].upper()}{said[1:]}.".strip() if said else text
+
+
+def _free(name: str, space: Space) -> str:
+    while name in space:
+        name += "_"
+    return name
 
 
 def _shown(value: Scalar) -> str:

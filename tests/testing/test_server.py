@@ -166,7 +166,8 @@ def test_a_truncated_call_keeps_its_beginning():
 def test_the_doubles_are_loaded_when_they_are_asked_for():
     import codegen_hpo.testing as testing
 
-    assert dir(testing) == ["LocalSearch", "ScriptedAuthor", "ScriptedSandbox", "ScriptedServer"]
+    names = ["LocalSearch", "ScriptAgent", "ScriptedAuthor", "ScriptedSandbox", "ScriptedServer"]
+    assert dir(testing) == names
     assert all(getattr(testing, name).__name__ == name for name in dir(testing))
     with pytest.raises(AttributeError, match="ScriptedTuner"):
         _ = testing.ScriptedTuner

@@ -49,7 +49,7 @@ class Kept:
 
     def __call__(self, request: Request) -> Reply:
         messages = [message._asdict() for message in request.messages]
-        tool = {"function": {"name": "evaluate", "parameters": request.tool and request.tool.parameters}}
+        tool = {"function": {"name": "evaluate", "parameters": request.tools[0].parameters}}
         state = read_prompt({"messages": messages, "tools": [tool]}).state
         assert state is not None
         self.states.append(state)

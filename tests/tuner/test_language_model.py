@@ -111,9 +111,9 @@ def test_the_first_call_needs_no_trials() -> None:
     assert made.name == "llm:gpt-x"
     request = model.requests[0]
     assert request.purpose == "tune"
-    assert request.tool is not None
-    assert request.tool.name == "make_model_and_optimizer"
-    assert list(request.tool.parameters["properties"]) == list(SPACE)
+    (tool,) = request.tools
+    assert tool.name == "make_model_and_optimizer"
+    assert list(tool.parameters["properties"]) == list(SPACE)
 
 
 @pytest.mark.parametrize("history", ["compressed", "chat"])
@@ -256,8 +256,7 @@ def test_reasoning_is_asked_for_inside_the_call_and_kept() -> None:
     call = taught(model, reasoning=True).ask(3)
     assert call.reasoning == "Wider nets scored better."
     assert "analysis" not in call.arguments
-    tool = model.requests[0].tool
-    assert tool is not None
+    (tool,) = model.requests[0].tools
     assert tool.parameters["required"] == ["analysis", *SPACE]
 
 
@@ -380,7 +379,7 @@ def test_json_replies_need_no_function_but_the_schema_in_the_prompt(history: str
     )
     call = taught(model, history=history, replies="json").ask(3)
     assert call.arguments == {"width": 700, "rate": 0.01, "act": "silu"}
-    assert [request.tool for request in model.requests] == [None, None]
+    assert [request.tools for request in model.requests] == [(), ()]
     question = model.requests[-1].messages[-1].content
     assert "no JSON object of the arguments was found: answer with one" in question
     assert 'Its form: {"width": integer, "rate": number, "act": option}' in question

@@ -24,7 +24,7 @@ def read(text: str = "", call: ToolCall | None = None, finish: str = "stop", rea
     reply = Reply(
         text=text, call=call, finish=finish, usage=usage, model="m", seconds=0.0, reasoning=reasoning
     )
-    return read_reply(reply, SPACE, "make", "analysis")
+    return read_reply(reply, SPACE, "make")
 
 
 def called(arguments: str, name: str = "make", **more: str) -> Proposal:
@@ -149,7 +149,7 @@ def test_a_huge_text_is_read_in_bounded_time(text: str) -> None:
 def test_where_an_object_is_asked_for_none_is_complained_of_and_any_call_is_taken() -> None:
     def asked(text: str, call: ToolCall | None = None) -> Proposal:
         reply = Reply(text=text, call=call, finish="stop", usage=Usage(1, 1), model="m", seconds=0.0)
-        return read_reply(reply, SPACE, "", "analysis")
+        return read_reply(reply, SPACE, "")
 
     assert asked("Wider.").complaints == (
         "no JSON object of the arguments was found: answer with one, and nothing else",

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen_hpo.space import Choice, Float, Int, Space
-from codegen_hpo.tuner.tool import analysis_name, form, schema_text, space_tool
+from codegen_hpo.tuner.tool import Words, form, schema_text, space_tool
 
 SPACE = Space(
     {
@@ -50,7 +50,7 @@ def test_no_default_and_no_title_key_stands_anywhere_in_the_schema() -> None:
 def test_the_place_for_thoughts_comes_first_and_takes_no_name_of_the_space() -> None:
     space = Space({"analysis": Int(1, 2), **SPACE})
     tool = space_tool(space, "make", "Makes.", analysis=True)
-    assert next(iter(tool.parameters["properties"])) == analysis_name(space) == "analysis_"
+    assert next(iter(tool.parameters["properties"])) == Words.beside(space).analysis == "analysis_"
     assert set(tool.parameters["properties"]) == {"analysis_", *space}
 
 

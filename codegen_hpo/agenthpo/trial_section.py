@@ -1,0 +1,151 @@
+"""One trial in the experiment log: what was tried, why, and what came of it."""
+
+import math
+from collections.abc import Sequence
+
+from codegen_hpo.agenthpo.figures import Figures
+from codegen_hpo.agenthpo.markdown import code, inline, quotation, table
+from codegen_hpo.agenthpo.standing import against, base, base_trial, best_before
+from codegen_hpo.llm.prompts import fenced
+from codegen_hpo.objective.settings import Aim
+from codegen_hpo.records import Series, Trial
+from codegen_hpo.space import Scalar
+from codegen_hpo.tuner.feedback import SERIES, spaced
+from codegen_hpo.tuner.history import MODEL
+
+STEPS = 12  # of a trajectory that are shown
+_REASON_CHARACTERS = 500
+
+_FAILURES = {
+    "contract": "it broke its contract",
+    "error": "it ended with an error",
+    "nan": "its metric is no finite number",
+    "timeout": "it was stopped at its time limit",
+    "oom": "it ran out of memory",
+    "killed": "it was killed",
+    "bad_result": "no metric could be read",
+}
+
+
+def trial_section(aim: Aim, trial: Trial, trials: Sequence[Trial], figures: Figures) -> str:
+    """The section of a trial, its heading included.
+
+    Args:
+        aim: what is tuned.
+        trial: the one that is told of.
+        trials: all of them.
+        figures: the numbers of the log, in which those of an analysis are looked up.
+    """
+    result = "failed" if trial.score is None else f"{trial.score:.5g}"
+    parts = [
+        f"### Trial {trial.number}: {result}",
+        _origin(trial),
+        _arguments(aim, trial, trials),
+        _result(aim, trial, trials),
+        _notes(trial),
+        _trajectory(trial.outcome.trajectory, aim.metric),
+    ]
+    if trial.analysis:
+        said = figures.marked(trial.analysis).text
+        parts.append(f"What the model says of it after reading the script's log:\n\n{quotation(said)}")
+    return "\n\n".join(filter(None, parts))
+
+
+def proposer(trial: Trial) -> str:
+    """Who chose the values, in a word or two."""
+    by = trial.call.proposed_by
+    known = {MODEL: "the model", "default": "the base", "start": "the user"}
+    return known.get(by) or inline(by, 40)
+
+
+def value_text(value: Scalar | None) -> str:
+    """A value as a cell: a text as code, so that it is not taken for a number."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return code(value or '""', 80)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _origin(trial: Trial) -> str:
+    call = trial.call
+    if call.proposed_by == "default":
+        return "The values as the user left them: what the others are compared with."
+    if call.proposed_by == "start":
+        return "Values that the user gave to begin with."
+    told = f"Proposed by {proposer(trial)}."
+    if call.fallback:
+        told = f"It was the model's turn, which {proposer(trial)} took: {inline(call.fallback)}."
+    if call.reasoning:
+        told += f" What the model had in mind:\n\n{quotation(call.reasoning)}"
+    return told
+
+
+def _arguments(aim: Aim, trial: Trial, trials: Sequence[Trial]) -> str:
+    before = best_before(trial, trials)
+    compared = before.call.arguments if before else base(aim.space)
+    header = f"before (trial {before.number}, the best so far)" if before else "base"
+    rows = []
+    for name, value in trial.call.arguments.items():
+        old = compared.get(name)
+        same = old == value and isinstance(old, bool) == isinstance(value, bool)
+        rows.append(
+            [code(name), value_text(value), "the same" if same else value_text(old), _reason(trial, name)]
+        )
+    return table(["hyperparameter", "value", header, "reason"], rows)
+
+
+def _reason(trial: Trial, name: str) -> str:
+    by = trial.call.proposed_by
+    if by in ("default", "start"):
+        return "as the user left it" if by == "default" else "given by the user"
+    if by != MODEL:
+        return f"chosen by {proposer(trial)}"
+    return inline(trial.call.reasons.get(name, ""), _REASON_CHARACTERS) or "none was given"
+
+
+def _result(aim: Aim, trial: Trial, trials: Sequence[Trial]) -> str:
+    outcome = trial.outcome
+    if trial.score is None:
+        why = _FAILURES.get(outcome.status, outcome.status)
+        told = f"**Failed** after {outcome.seconds:.1f} s: {why} ({outcome.status})."
+        return f"{told}\n\n{fenced(outcome.error)}" if outcome.error else told
+    told = f"**Result:** {code(aim.metric)} {trial.score:.5g} in {outcome.seconds:.1f} s"
+    yardstick = base_trial(aim.space, trials)
+    if yardstick and yardstick.score is not None and yardstick is not trial:
+        told += f"; {against(trial.score, yardstick.score)} the base"
+    before = best_before(trial, trials)
+    if before and before.loss is not None and trial.loss is not None:
+        told += "; the best so far" if trial.loss < before.loss else f"; trial {before.number} stays the best"
+    return f"{told}."
+
+
+def _notes(trial: Trial) -> str:
+    return "\n".join(f"- Note: {inline(note)}" for note in trial.outcome.notes)
+
+
+def _trajectory(trajectory: Sequence[Series], metric: str) -> str:
+    """The course of the metric and of some other series, at a few steps of the first of them."""
+    shown = sorted(trajectory, key=lambda series: series.name != metric)[:SERIES]
+    if not shown:
+        return ""
+    steps = _steps(shown[0])
+    rows = []
+    for series in shown:
+        at = dict(zip(series.steps, series.values, strict=True))
+        rows.append([code(series.name, 60), *(_point(at.get(step)) for step in steps)])
+    header = ["step", *(f"{step:.6g}" for step in steps)]
+    return f"How it went, as the script tells it:\n\n{table(header, rows)}"
+
+
+def _steps(series: Series) -> list[float]:
+    """At most twelve steps: the first, the last, the highest and the lowest value, and some between."""
+    finite = [place for place, value in enumerate(series.values) if math.isfinite(value)]
+    extremes = {pick(finite, key=series.values.__getitem__) for pick in (min, max)} if finite else set()
+    return [series.steps[place] for place in spaced(len(series.steps), STEPS, extremes)]
+
+
+def _point(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

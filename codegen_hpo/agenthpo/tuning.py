@@ -1,0 +1,165 @@
+"""Tunes a training script that already exists (AgentHPO, arXiv 2402.01881). The command `tune-script` is a
+thin layer over this file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from codegen_hpo.agenthpo.companion import Agents
+from codegen_hpo.agenthpo.description import Description
+from codegen_hpo.agenthpo.goal import Goal
+from codegen_hpo.agenthpo.space_proposal import propose_space
+from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.limits import Spent
+from codegen_hpo.engine.parts import MakeAsk, asker
+from codegen_hpo.errors import CodegenHpoError, ConfigError
+from codegen_hpo.llm.endpoint import Endpoint
+from codegen_hpo.objective.script.configuration import Configuration, based, open_configuration
+from codegen_hpo.objective.script.objective import ScriptObjective
+from codegen_hpo.objective.script.original import Original
+from codegen_hpo.objective.script.record import Script
+from codegen_hpo.objective.script.runner import HostRunner, Runner
+from codegen_hpo.objective.session import ObjectiveSession, correspondence
+from codegen_hpo.objective.settings import Aim, SearchSettings, started_at
+from codegen_hpo.records import Sink
+from codegen_hpo.space import Space
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.tuner.make import check_trials
+from codegen_hpo.tuner.names import needs_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptTask:
+    """What is asked for: a script, what it is about, and what is to become of its metric."""
+
+    script: Script
+    description: Description
+    goal: Goal
+    space: Space | None = None  # None: the model proposes one
+    from_base: bool = True  # whether the first call is the configuration as the user left it
+
+
+def tune_script(
+    task: ScriptTask,
+    settings: SearchSettings,
+    endpoint: Endpoint | None,
+    folder: Callable[[], RunFolder],
+    *,
+    sinks: Sequence[Sink] = (),
+    tell: Callable[[str], None] = lambda line: None,
+    proposed: Callable[[Space], None] = lambda space: None,
+) -> RunFolder:
+    """The run in which the script of a task was tuned.
+
+    Args:
+        task: what is asked for.
+        settings: how it is tuned.
+        endpoint: the model's, for a tuner or an Executor that asks one, or where a space is wanted.
+        folder: gives the run's folder once all that can be checked was checked. If it holds a run of this
+            task, that one goes on.
+        sinks: follow the run.
+        tell: told what the user should know before it begins.
+        proposed: told the space, if the model proposed it.
+
+    Raises:
+        ConfigError: the script, its configuration, the space or the goal do not fit each other.
+        EndpointError: the model cannot be had.
+        SandboxError: the sandbox cannot be had.
+        Interrupted: Ctrl-C.
+    """
+    configuration = open_configuration(task.script, task.space)
+    Original.of(task.script).entries()  # what cannot be copied is told before there is a folder
+    runner = _runner(task.script)
+    if task.space is None and endpoint is None:
+        raise ConfigError(
+            "there is no space to search: no --space is given, and no model to propose one is configured",
+            hint="write one (codegen-hpo tune --help shows the form), or set OPENAI_API_KEY or --base-url",
+        )
+    if task.space is not None:
+        fitted = based(task.space, configuration)
+        for note in fitted.notes:
+            tell(note)
+        space = fitted.space
+        start = started_at(space, None) if task.from_base else ()
+        check_trials(settings.tuner, settings.tuning, settings.budget.trials, given=len(start))
+        run = folder()
+    else:
+        run = folder()
+        space = _proposed(task, configuration, settings, asker(endpoint, settings.reply_s), run, sinks)
+        proposed(space)
+        start = started_at(space, None) if task.from_base else ()
+    aim = Aim(
+        space=space,
+        metric=task.goal.metric,
+        maximize=task.goal.maximize,
+        about=task.description.text,
+        start=start,
+        script=task.script,
+        space_by="" if task.space is not None else f"llm:{settings.model}",
+    )
+    _search(aim, settings, endpoint, run, runner, sinks)
+    return run
+
+
+def resume_script(
+    run: RunFolder, aim: Aim, settings: SearchSettings, endpoint: Endpoint | None, sinks: Sequence[Sink] = ()
+) -> None:
+    """Carries on a run that `tune_script` began. Raises as it does."""
+    assert aim.script is not None
+    open_configuration(aim.script, aim.space)
+    _search(aim, settings, endpoint, run, _runner(aim.script), sinks)
+
+
+def _search(
+    aim: Aim,
+    settings: SearchSettings,
+    endpoint: Endpoint | None,
+    run: RunFolder,
+    runner: Runner,
+    sinks: Sequence[Sink],
+) -> None:
+    assert aim.script is not None
+    ObjectiveSession(
+        aim=aim,
+        settings=settings,
+        objective=ScriptObjective(aim.script, aim.space, run, runner),
+        folder=run,
+        make_ask=asker(endpoint if needs_model(settings.tuner) else None, settings.reply_s),
+        sinks=sinks,
+        companion=Agents(aim=aim, settings=settings),
+    ).run()
+
+
+def _proposed(
+    task: ScriptTask,
+    configuration: Configuration,
+    settings: SearchSettings,
+    make_ask: MakeAsk | None,
+    run: RunFolder,
+    sinks: Sequence[Sink],
+) -> Space:
+    """The space that the model proposes, or the recorded one."""
+    recorded = run.find("objective", "")
+    if recorded:
+        return Aim.from_json(recorded.data).space
+    assert make_ask is not None
+    try:
+        with run.writing():
+            journal = Journal(run, sinks)
+            letters = correspondence(make_ask, journal, settings)
+            space = propose_space(letters.within("space"), task.description, configuration)
+    except Spent as spent:
+        raise ConfigError(
+            f"the model could not propose a space: {spent}", hint="give --space, or allow it more"
+        ) from spent
+    except CodegenHpoError as error:
+        error.run = run.path
+        raise
+    return based(space, configuration).space
+
+
+def _runner(script: Script) -> Runner:
+    if script.sandbox == "docker":
+        from codegen_hpo.objective.script.container import ContainerRunner  # brings docker
+
+        return ContainerRunner(script.image)
+    return HostRunner()

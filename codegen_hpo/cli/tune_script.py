@@ -1,0 +1,247 @@
+"""codegen-hpo tune-script"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from codegen_hpo.cli.parameters import Duration, json_option, runs_option
+from codegen_hpo.cli.searching import configured_endpoint, search_options, take_search
+from codegen_hpo.cli.tuning import TunerName
+
+if TYPE_CHECKING:
+    from codegen_hpo.agenthpo.description import Lack, Told
+    from codegen_hpo.agenthpo.tuning import ScriptTask
+    from codegen_hpo.llm.endpoint import Endpoint
+    from codegen_hpo.objective.script.record import Script
+    from codegen_hpo.objective.settings import SearchSettings
+    from codegen_hpo.space import Space
+
+AGENTHPO = "agenthpo"  # the tuner "llm" with reasons, and its calls carried out by the Executor
+_FILE = click.Path(path_type=Path)
+
+
+class ScriptTuner(TunerName):
+    """The name of a tuner, or agenthpo."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return super().get_metavar(param, ctx).replace("[", f"[{AGENTHPO}|", 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return AGENTHPO if value == AGENTHPO else super().convert(value, param, ctx)
+
+
+@click.command("tune-script")
+@click.argument("text", metavar="COMMAND")
+@click.option("--config", type=_FILE, help="The JSON, TOML or YAML file that the script reads.")
+@click.option("--constants", type=_FILE, help="Or the Python file whose ALL_CAPS constants are tuned.")
+@click.option("--about", default="", help="What it is about: a Markdown file with Dataset, Model and Goal.")
+@click.option("--goal", default="", help='As in "maximise val_accuracy"; may stand in --about.')
+@click.option("--space", type=_FILE, help="What is searched, as for `tune`; else the model proposes it.")
+@click.option(
+    "--result-file", default="", help="JSON, JSON lines, CSV or TensorBoard events that the script writes."
+)
+@click.option("--pattern", default="", help="Or a regular expression with one group, around the value.")
+@click.option(
+    "--pick",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="Which of several values counts.",
+)
+@click.option("--folder", type=_FILE, default=Path(), help="What is copied for each trial.  [default: here]")
+@click.option("--leave-out", multiple=True, help="A pattern of what is not copied; may be repeated.")
+@click.option("--tuner", type=ScriptTuner(), help="[default: agenthpo; without a model: tpe]")
+@click.option(
+    "--steps", type=click.IntRange(1), default=8, show_default=True, help="Of the Executor, each trial."
+)
+@click.option("--trial-time", type=Duration(), help="The script is killed after this time, and has failed.")
+@click.option(
+    "--disk",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="GiB it may write.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["none", "docker"]),
+    default="none",
+    show_default=True,
+    help="none: it runs as yourself, like any command that you type.",
+)
+@click.option("--image", default="", help="With docker: an image that has what the script needs.")
+@click.option("--no-base", is_flag=True, help="Do not begin with the configuration as it is.")
+@click.option("--repeats", type=click.IntRange(1), help="Searches, each against one by random search.")
+@click.option("--out", type=_FILE, help="With --repeats: where they are kept.  [default: RUNS/NAME-repeats]")
+@search_options(trials=10)
+@runs_option
+@click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@json_option
+def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+    """Tune a training script that exists, with a reason for each value and an analysis of each run.
+
+    \b
+        codegen-hpo tune-script "python train.py" --config config.json --about task.md \\
+            --goal "maximise val_accuracy" --result-file metrics.json
+
+    Each trial copies the folder, writes its values into the copy's configuration, runs COMMAND in the copy
+    and reads the metric. Nothing of yours is changed. Instead of a file, the values may stand in the command
+    (--lr {lr}), or be constants like LEARNING_RATE = 1e-3 at the top of a Python file (--constants).
+
+    With a model, its Creator proposes each configuration with a reason for each value, its Executor carries
+    it out and analyses what came of it, and at the end the Creator looks back (AgentHPO, arXiv 2402.01881).
+    All of it is in experiments.md in the run's folder. The metric is read by this program from where you
+    say, never by the model. With another --tuner, the same script is tuned without agents.
+    """
+    from codegen_hpo.agenthpo.tuning import tune_script
+    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
+    from codegen_hpo.cli.repeated import tune_repeatedly
+    from codegen_hpo.cli.terminal import plain
+    from codegen_hpo.errors import NoModelError
+    from codegen_hpo.run import Run
+    from codegen_hpo.tuner.names import needs_model
+
+    endpoint = configured_endpoint(options)
+    tuner = options["tuner"] or (AGENTHPO if endpoint else "tpe")
+    asks = tuner == AGENTHPO or needs_model(tuner) or not options["space"]
+    task = _task(text, options, for_model=asks)
+    settings = _settings(options, tuner, endpoint if asks else None)
+    loud = not quiet and not as_json
+    if options["repeats"]:
+        out = options["out"] or runs / f"{Path(task.script.folder).resolve().name}-repeats"
+        tune_repeatedly(task, settings, endpoint, out, options["repeats"], loud=loud, proposed=_show_space)
+        return
+    with telling_what_there_is(as_json=as_json):
+        folder = tune_script(
+            task,
+            settings,
+            endpoint,
+            lambda: _new_folder(runs, task),
+            sinks=(Follow(task.goal.metric, verbose=verbose),) if loud else (),
+            tell=lambda line: click.echo(plain(line), err=True),
+            proposed=_show_space,
+        )
+    run = Run(folder)
+    print_outcome(run, as_json=as_json)
+    if run.history.best() is None:
+        raise NoModelError(
+            f"none of the {len(run.history.trials)} calls gave a value",
+            hint=f"{run.path}/experiments.md tells how each ended",
+        )
+
+
+def _task(text: str, options: dict[str, Any], *, for_model: bool) -> "ScriptTask":
+    """What is asked for; what the description lacks is asked for where somebody can answer.
+
+    Without a model nobody reads facts of the data: then a goal will do.
+    """
+    from codegen_hpo.agenthpo.description import completed, read_description
+    from codegen_hpo.agenthpo.tuning import ScriptTask
+    from codegen_hpo.cli.terminal import plain
+    from codegen_hpo.space_file import read_space
+
+    space = None
+    if options["space"]:
+        imported = read_space(options["space"])
+        space = imported.space
+        for note in imported.notes:
+            click.echo(plain(f"{options['space']}: {note}"), err=True)
+    answers = sys.stdin.isatty() and sys.stderr.isatty()
+    told: Told = completed(
+        read_description(options["about"]),
+        options["goal"],
+        _asked if answers else None,
+        needed=("dataset", "model", "goal") if for_model else ("goal",),
+    )
+    return ScriptTask(
+        script=_script(text, options, metric=told.goal.metric, maximize=told.goal.maximize),
+        description=told.description,
+        goal=told.goal,
+        space=space,
+        from_base=not options["no_base"],
+    )
+
+
+def _asked(lack: "Lack") -> str:
+    """What the one at the terminal answers."""
+    click.echo(f"for example: {lack.example}", err=True)
+    return str(click.prompt(lack.question, err=True))
+
+
+def _script(text: str, options: dict[str, Any], *, metric: str, maximize: bool) -> "Script":
+    from codegen_hpo.objective.script.record import Script, relative_file, relative_folder
+    from codegen_hpo.objective.value_source import ValueSource
+
+    folder: Path = options["folder"]
+    place = relative_folder(folder)
+    files = {
+        name: relative_file(folder, options[name], f"--{name}")
+        for name in ("config", "constants")
+        if options[name] is not None
+    }
+    return Script(
+        command=text,
+        source=ValueSource(
+            metric=metric,
+            file=options["result_file"],
+            pattern=options["pattern"],
+            pick=options["pick"],
+            maximize=maximize,
+        ),
+        timeout_s=options["trial_time"],
+        disk_bytes=int(options["disk"] * 2**30),
+        folder=place,
+        sandbox=options["sandbox"],
+        image=options["image"],
+        leave_out=tuple(options["leave_out"]),
+        **files,
+    )
+
+
+def _settings(options: dict[str, Any], chosen: str, endpoint: "Endpoint | None") -> "SearchSettings":
+    """How it is searched. Raises ConfigError if a tuner lacks its model."""
+    from dataclasses import replace
+
+    from codegen_hpo.tuner.names import check_tuner
+
+    if not options["tuner"] and chosen != AGENTHPO:
+        click.echo(
+            f"no model: the script is tuned with {chosen}; --base-url or OPENAI_API_KEY brings the agents in",
+            err=True,
+        )
+    tuner = "llm" if chosen == AGENTHPO else chosen
+    check_tuner(tuner, with_model=endpoint is not None)
+    settings = take_search(options, tuner, endpoint)
+    if chosen != AGENTHPO:
+        return settings
+    return replace(settings, tuning=replace(settings.tuning, reasons=True), steps=options["steps"])
+
+
+def _new_folder(runs: Path, task: "ScriptTask") -> Any:
+    from datetime import datetime
+
+    from codegen_hpo.store.folder import RunFolder
+
+    label = Path(task.script.folder).resolve().name
+    return RunFolder.create(runs, label, datetime.now())
+
+
+def _show_space(space: "Space") -> None:
+    """Prints the space that the model proposed: the run holds to it."""
+    from codegen_hpo.cli.terminal import plain
+
+    click.echo("The model proposes this space, and the run holds to it:", err=True)
+    for name, dimension in space.items():
+        about = f"   {dimension.description}" if dimension.description else ""
+        click.echo(plain(f"  {name}: {_range(dimension)}, now {dimension.default!r}{about}"), err=True)
+
+
+def _range(dimension: Any) -> str:
+    options = getattr(dimension, "options", None)
+    if options:
+        return " | ".join(map(str, options))
+    return f"{dimension.low:g} to {dimension.high:g}" + (", log scale" if dimension.log else "")
