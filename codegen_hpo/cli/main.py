@@ -14,9 +14,11 @@ from codegen_hpo.errors import CodegenHpoError, Interrupted
 COMMANDS = {
     "fit": "Fit a table: a function is written, checked, run and tuned.",
     "tune": "Tune a command of your own over a space that you write.",
+    "tune-script": "Tune a training script that exists, and explain every step.",
     "resume": "Carry on a run that was stopped, or give it more budget.",
     "runs": "List the runs.",
     "show": "Show a run: its result, code, attempts, trials or prompts.",
+    "ask": "Ask a model about a run; it answers from the run's record.",
     "check": "Check a file against the contract, as a model's text is checked.",
     "rerun": "Run a recorded trial again and say what differs.",
     "predict": "Predict a table with a run's best model.",
@@ -40,7 +42,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"codegen_hpo.cli.{cmd_name}").command
+        command: click.Command = import_module(f"codegen_hpo.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

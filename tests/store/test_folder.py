@@ -97,3 +97,14 @@ def test_a_full_disk_leaves_neither_a_torn_event_nor_half_a_file(folder: RunFold
         folder.record("note", "c", {}, 0.0)
     assert [event.key for event in RunFolder.open(folder.path).events] == ["a", "c"]
     assert list((folder.path / "code").iterdir()) == []
+
+
+def test_looking_whether_a_run_is_being_written_leaves_no_lock_behind(folder: RunFolder) -> None:
+    before = sorted(path.name for path in folder.path.iterdir())
+    assert not folder.is_being_written()
+    assert sorted(path.name for path in folder.path.iterdir()) == before
+    with folder.writing():
+        changed = (folder.path / "lock").stat().st_mtime_ns
+        assert RunFolder.open(folder.path).is_being_written()
+        assert (folder.path / "lock").stat().st_mtime_ns == changed
+    assert not folder.is_being_written()
