@@ -15,7 +15,7 @@ demo: $(VENV)/.ready
 		--about "Simulated New York taxi rides: predict the metered fare in USD."
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n auto --dist loadscope -m "not live and not gpu"
+	$(BIN)/python -m pytest -n auto --dist loadscope --durations 25 -m "not live and not gpu"
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

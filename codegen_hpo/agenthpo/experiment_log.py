@@ -149,7 +149,7 @@ def _cost(ledger: Ledger) -> str:
 def _go_on(aim: Aim) -> str:
     lines = [
         "`codegen-hpo show RUN --trials` lists every call; RUN is the folder of this file.",
-        "Trial 7 is `t007` there, and what it left is in `trials/t007`.",
+        "Trial 1 is `t001` there, and what it left is in `trials/t001`.",
     ]
     if aim.script or aim.command:
         lines.append("`codegen-hpo resume RUN --trials N` goes on until there are N trials in all.")

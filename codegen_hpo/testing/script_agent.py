@@ -23,7 +23,7 @@ _STEPS = re.compile(r"^You have at most (\d+) replies in all", re.MULTILINE)
 _STATUS = re.compile(r"^Status: (\w+), after", re.MULTILINE)
 _VALUE = re.compile(r"^(.+), as it was read for the record: (\S+)$", re.MULTILINE)
 _COURSE = re.compile(r"^(.+) by step: \S+: ([^,\s]+)(?:.*: (\S+))?$", re.MULTILINE)
-_BEST = re.compile(r"^The best is trial (\d+)\.", re.MULTILINE)
+_BEST = re.compile(r'^How the best stands, .*: "((?:trial \d+ is the best|none of) .*)"$', re.MULTILINE)
 _LEAST = 5  # replies that an experiment takes
 
 
@@ -130,12 +130,12 @@ def _last_word(request: Mapping[str, Any]) -> dict[str, Any]:
     for name in names:
         if f"- {json.dumps(name)}" not in asked:
             raise Lacking(f"the hyperparameter {name}")
-    best = _BEST.search(asked)
-    if best is None:
+    standing = _found(_BEST, asked, "how the best stands")
+    if standing.startswith("none"):
         summary = "No trial has a value."
         influence, direction = f"{summary} So nothing is known of it.", "Mend what makes the runs fail."
     else:
-        summary = f"Trial {best[1]} is the best."
+        summary = f"{' '.join(standing.split()[:2]).capitalize()} is the best."
         influence = f"{summary} So its value is the one to begin with."
         direction = "Repeat the best with other seeds: one run of each says little of chance."
     return {"influence": dict.fromkeys(names, influence), "directions": [direction], "summary": summary}

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from codegen_hpo.cli import main as module
-from codegen_hpo.cli import terminal
 from codegen_hpo.testing import ScriptedServer, replies
 from codegen_hpo.testing.replies import Scripted
 
@@ -20,23 +18,13 @@ Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs `codegen-hpo` beside a run of five trials: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+def cli(program: Cli, tmp_path: Path) -> Cli:
+    """The program, beside a run of five trials."""
     (tmp_path / "space.toml").write_text(SPACE)
     (tmp_path / "script.py").write_text(SCRIPT)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["codegen-hpo", *arguments])
-        terminal.console.cache_clear()  # it holds the stdout of an earlier test
-        with pytest.raises(SystemExit) as ended:
-            module.main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
     command = f"{sys.executable} -S script.py"
-    run("tune", "space.toml", "--command", command, "--trials", "5", "--tuner", "random", "-q")
-    return run
+    program("tune", "space.toml", "--command", command, "--trials", "5", "--tuner", "random", "-q")
+    return program
 
 
 def detective(request: Mapping[str, Any]) -> Scripted:

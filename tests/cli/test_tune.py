@@ -2,13 +2,14 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from codegen_hpo.cli import main as module
-from codegen_hpo.cli import terminal
 from codegen_hpo.testing import ScriptedServer, replies
+
+Cli = Callable[..., tuple[int, str, str]]
 
 SPACE = '[x]\ntype = "float"\nlow = -1\nhigh = 1\ndefault = 0.5\n[act]\noptions = ["p", "q"]\ndefault = "p"\n'
 SCRIPT = """
@@ -24,27 +25,17 @@ print(abs(given.x) + (given.act == "q"))
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys):  # type: ignore[no-untyped-def]
-    """Runs `codegen-hpo` in an empty folder with a space and a script: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+def cli(program: Cli, tmp_path: Path) -> Cli:
+    """The program, with a space and a script in its folder."""
     (tmp_path / "space.toml").write_text(SPACE)
     (tmp_path / "script.py").write_text(SCRIPT)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["codegen-hpo", *arguments])
-        terminal.console.cache_clear()  # it holds the stdout of an earlier test
-        with pytest.raises(SystemExit) as ended:
-            module.main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
+    return program
 
 
 COMMAND = ("tune", "space.toml", "--command", f"{sys.executable} -S script.py")
 
 
-def test_a_run_is_told_as_it_goes_and_at_its_end(cli) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_is_told_as_it_goes_and_at_its_end(cli: Cli) -> None:
     code, out, err = cli(*COMMAND, "--trials", "4", "--tuner", "random")
     assert code == 0
     assert "t001 default loss 0.5" in err
@@ -55,7 +46,7 @@ def test_a_run_is_told_as_it_goes_and_at_its_end(cli) -> None:  # type: ignore[n
     assert "resume" in out
 
 
-def test_the_result_as_json_and_more_trials_by_resume(cli) -> None:  # type: ignore[no-untyped-def]
+def test_the_result_as_json_and_more_trials_by_resume(cli: Cli) -> None:
     code, out, err = cli(*COMMAND, "--trials", "2", "--json")
     first = json.loads(out)
     assert (code, err, first["trials"], first["state"]) == (0, "", 2, "done")
@@ -74,7 +65,7 @@ def test_the_result_as_json_and_more_trials_by_resume(cli) -> None:  # type: ign
     assert "t003" in out
 
 
-def test_the_whole_command_is_shown_before_it_is_trusted(cli) -> None:  # type: ignore[no-untyped-def]
+def test_the_whole_command_is_shown_before_it_is_trusted(cli: Cli) -> None:
     hidden = "x" * 250 + "; rm -rf \x1b[8m/\nsafe"
     cli("tune", "space.toml", "--command", f"true '{hidden}'", "--trials", "1", "-q")
     code, _, err = cli("resume", "latest", "--trials", "2")
@@ -108,7 +99,7 @@ def test_in_another_working_folder_a_run_goes_on_only_if_that_is_said(
     assert (code, json.loads(out)["trials"]) == (0, 2)
 
 
-def test_what_a_resumed_objective_has_no_use_for_is_refused(cli) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_resumed_objective_has_no_use_for_is_refused(cli: Cli) -> None:
     cli(*COMMAND, "--trials", "1", "-q")
     for options, name in ((("--sandbox", "docker"), "sandbox"), (("--unsafe-no-sandbox",), "unsafe")):
         code, _, err = cli("resume", "latest", "--trust-command", *options)
@@ -134,7 +125,7 @@ def test_turns_that_a_model_did_not_take_are_told_everywhere(cli, monkeypatch: p
     assert json.loads(out)["fallbacks"] == 1
 
 
-def test_what_needs_a_table_is_refused(cli) -> None:  # type: ignore[no-untyped-def]
+def test_what_needs_a_table_is_refused(cli: Cli) -> None:
     cli(*COMMAND, "--trials", "1", "-q")
     for refused in (
         ("predict", "latest", "x.csv"),
@@ -146,7 +137,7 @@ def test_what_needs_a_table_is_refused(cli) -> None:  # type: ignore[no-untyped-
         assert "holds no table and no model" in err
 
 
-def test_without_any_value_the_exit_code_says_so(cli) -> None:  # type: ignore[no-untyped-def]
+def test_without_any_value_the_exit_code_says_so(cli: Cli) -> None:
     code, out, err = cli("tune", "space.toml", "--command", "true", "--trials", "2")
     assert code == 1
     assert "no value was found" in out

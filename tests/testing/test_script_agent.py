@@ -72,7 +72,7 @@ def test_a_prompt_that_lacks_what_it_promises_is_an_error(asked: dict[str, Any],
 
 
 def test_the_last_word_has_a_text_for_each_hyperparameter() -> None:
-    task = '- "lr": "From 0 to 1."\n- "net.width"\nThe best is trial 3. That is settled.'
+    task = '- "lr": "From 0 to 1."\n- "net.width"\nHow the best stands, which is settled: "trial 3 is the best of 4, with 1."'
     ((_, sent),) = ScriptAgent()(request(task=task, functions=("conclude",))).calls
     said = json.loads(sent)
     assert list(said) == ["influence", "directions", "summary"]
