@@ -84,6 +84,7 @@ def fit(
             temperature=temperature,
             max_tokens=reply_tokens,
             environ=os.environ if environ is None else environ,
+            otherwise="--cookbook does without a model",
         )
     by_model = endpoint is not None and not own
     count = candidates or (1 if by_model or author else 2)

@@ -151,7 +151,12 @@ class Trial:
     @property
     def name(self) -> str:
         """The trial's name in its run, "t007"."""
-        return f"t{self.number:03d}"
+        return trial_name(self.number)
+
+
+def trial_name(number: int) -> str:
+    """The name of the trial of this number, "t007"."""
+    return f"t{number:03d}"
 
 
 def ranked(trials: Iterable[Trial]) -> list[Trial]:

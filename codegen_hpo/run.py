@@ -21,7 +21,7 @@ from codegen_hpo.llm.endpoint import OPENAI, Endpoint
 from codegen_hpo.llm.ledger import Ledger, price_of
 from codegen_hpo.objective.command import CommandObjective, folder_mark
 from codegen_hpo.objective.session import ObjectiveSession
-from codegen_hpo.objective.settings import Aim, Commanded, SearchSettings
+from codegen_hpo.objective.settings import PROPOSING, Aim, Commanded, SearchSettings
 from codegen_hpo.predict import predict, winner
 from codegen_hpo.records import Candidate, Sink, Trial
 from codegen_hpo.rerun import Rerun, rerun
@@ -129,8 +129,17 @@ class Run:
 
     @property
     def aim(self) -> Aim | None:
-        """What was tuned in a run of `tune` or `minimize`; None in the run of a table."""
+        """What was tuned in a run of `tune` or `minimize`; None in the run of a table.
+
+        Raises ConfigError in a run that ended before a model had proposed its space.
+        """
         data = self.history.objective
+        if data is None and self.folder.of_kind(PROPOSING):
+            raise ConfigError(
+                f"{self.path} ended before the model had proposed a space: there is nothing to show or go on",
+                hint="begin again with codegen-hpo tune-script; "
+                f"codegen-hpo show {self.path} --prompt shows what the model said",
+            )
         with reading(self.path / "events.jsonl"):
             return Aim.from_json(data) if data else None
 
@@ -209,6 +218,7 @@ class Run:
         A run of `tune` names the command that it runs. It is run only if that is said now, with
         `trust_command`, for the folder may have come by mail; and where the working folder is not that of
         its first session, only if `here` says that this one is right, for paths in a command are relative.
+        So it is where the folder of a script has changed since the last trial.
 
         Raises:
             ConfigError: the run stopped before its data was prepared, its endpoint is not configured, or
@@ -226,11 +236,12 @@ class Run:
         aim = self.aim
         if aim:
             useless = {"sandbox": sandbox != "auto", "unsafe": unsafe, "author": author, "tuner": tuner}
-            _require_none(name for name, value in useless.items() if value)
+            how = aim.commanded.how if aim.commanded else "in your process"
+            _require_none((name for name, value in useless.items() if value), how)
             if aim.commanded:
                 _require_agreed(aim.commanded, trusted=trust_command, here=here)
             return self._resume_search(
-                aim, changed, base_url, sinks, os.environ if environ is None else environ
+                aim, changed, base_url, sinks, os.environ if environ is None else environ, here=here
             )
         recorded = self._settings()
         settings = replace(recorded, budget=replace(recorded.budget, **changed), unsafe=unsafe)
@@ -255,6 +266,8 @@ class Run:
         base_url: str | None,
         sinks: Sequence[Sink],
         environ: Mapping[str, str],
+        *,
+        here: bool,
     ) -> None:
         if aim.commanded is None:
             raise ConfigError(
@@ -264,9 +277,11 @@ class Run:
         with reading(self.path / "events.jsonl"):
             settings = SearchSettings.from_json(self.history.settings)
         settings = replace(settings, budget=replace(settings.budget, **changed))
-        endpoint = _recorded_endpoint(settings, base_url, environ) if settings.model else None
+        # a model that only proposed the space is not asked again
+        asks = bool(settings.model) and needs_model(settings.tuner)
+        endpoint = _recorded_endpoint(settings, base_url, environ) if asks else None
         if aim.script:
-            return resume_script(self.folder, aim, settings, endpoint, sinks)
+            return resume_script(self.folder, aim, settings, endpoint, sinks, here=here)
         assert aim.command is not None
         ObjectiveSession(
             aim=aim,
@@ -317,12 +332,12 @@ class Run:
         return find_sandbox(sandbox, settings, trusted=trusted)
 
 
-def _require_none(names: Iterable[str]) -> None:
-    """Raises ConfigError if anything is given that the run of an objective would pass over."""
+def _require_none(names: Iterable[str], how: str) -> None:
+    """Raises ConfigError if anything is given that the run of an objective, run so, would pass over."""
     if given := ", ".join(names):
         raise ConfigError(
-            f"{given} is given, and the run is that of an objective: it runs as you, without a sandbox, "
-            "with the tuner that is recorded",
+            f"{given} is given, and the run is that of an objective: it runs {how}, with the tuner "
+            "that is recorded",
             hint="leave it out",
         )
 
@@ -330,9 +345,8 @@ def _require_none(names: Iterable[str]) -> None:
 def _require_agreed(command: Commanded, *, trusted: bool, here: bool) -> None:
     """Raises ConfigError unless the user says that the command is theirs, and so is a new folder."""
     if not trusted:
-        how = "in a container" if command.walled else "as you and without a sandbox"
         raise ConfigError(
-            f"the run's folder says which command is run, {how}: {command.text!r}",
+            f"the run's folder says which command is run, {command.how}: {command.text!r}",
             hint="if that is your command: --trust-command",
         )
     if command.begun_in != folder_mark() and not here:

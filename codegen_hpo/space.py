@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
@@ -45,6 +45,24 @@ class Choice:
 
 
 Dimension = Float | Int | Choice
+
+
+def range_text(dimension: Dimension, shown: Callable[[Scalar], str], most: int = 12) -> str:
+    """The values that a dimension may take, in words.
+
+    Args:
+        dimension: a range or options.
+        shown: how one value is written.
+        most: options that are named.
+    """
+    if isinstance(dimension, Choice):
+        more = len(dimension.options) - most
+        named = ", ".join(map(shown, dimension.options[:most]))
+        return f"{named} and {more} more" if more > 0 else named
+    log = ", log scale" if dimension.log else ""
+    return f"{shown(dimension.low)} to {shown(dimension.high)}{log}"
+
+
 _KINDS: dict[str, type[Float] | type[Int] | type[Choice]] = {"float": Float, "int": Int, "choice": Choice}
 
 

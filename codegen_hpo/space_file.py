@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ def read_space(path: Path, *, ignore_conditions: bool = False) -> Imported:
 
     A TOML file has a table for each argument: `type` ("float", "int", "choice" or "bool"), then `low`, `high`
     and perhaps `log` for a number, `options` for a choice (`type` may then be left out), and for each perhaps
-    `default` and `description`. A JSON file is what ConfigSpace writes, or Optuna's distributions by name.
+    `default` and `description`. `[optimizer.lr]` is the argument "optimizer.lr". A JSON file is what
+    ConfigSpace writes, or Optuna's distributions by name.
 
     Raises:
         ConfigError: the file cannot be read, or every mistake in it by entry.
@@ -50,8 +51,10 @@ def space_from_toml(data: Mapping[str, Any], where: str) -> Space:
     if not data:
         raise ConfigError(f"{where} holds no arguments", hint=f"write\n    {_EXAMPLE}")
     dimensions, complaints = {}, []
-    for name, fields in data.items():
+    for name, fields in _entries(data):
         try:
+            if name in dimensions:
+                raise Unsound("it is there twice")
             dimensions[name] = _dimension(fields)
         except Unsound as error:
             complaints.append(f"{where}, {name}: {error}")
@@ -62,6 +65,15 @@ def space_from_toml(data: Mapping[str, Any], where: str) -> Space:
     if complaints:
         raise ConfigError("\n".join(complaints), hint=f"an entry looks like\n    {_EXAMPLE}")
     return space
+
+
+def _entries(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The entries by name. A table of nothing but tables is no entry: their names go on from its own."""
+    for name, fields in tables.items():
+        if isinstance(fields, Mapping) and fields and all(isinstance(f, Mapping) for f in fields.values()):
+            yield from _entries(fields, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", fields
 
 
 def _dimension(fields: object) -> Dimension:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pytest
@@ -10,7 +11,12 @@ from codegen_hpo.author.cookbook import CookbookAuthor, is_recipe
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError, SandboxError
 from codegen_hpo.fitting import fit
+from codegen_hpo.objective.script.record import Script
+from codegen_hpo.objective.settings import Aim
+from codegen_hpo.objective.value_source import ValueSource
 from codegen_hpo.run import Run
+from codegen_hpo.space import Float, Space
+from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
 
 
@@ -84,3 +90,17 @@ def test_a_key_is_not_sent_to_an_address_that_only_the_folder_names(finished: Pa
         assert "--base-url https://elsewhere.example/v1" in caught.value.hint
     finally:
         events.write_text(log)
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "how"), [("docker", "in a container"), ("none", "as you and without a sandbox")]
+)
+def test_another_sandbox_for_a_script_is_refused_with_the_one_that_it_has(
+    tmp_path: Path, sandbox: Literal["docker", "none"], how: str
+) -> None:
+    script = Script(command="python train.py {lr}", source=ValueSource(metric="loss"), sandbox=sandbox)
+    aim = Aim(space=Space({"lr": Float(0.0, 1.0)}), script=script)
+    folder = RunFolder.at(tmp_path / "r")
+    folder.record("objective", "", aim.to_json() | {"versions": {}}, 0.0)
+    with pytest.raises(ConfigError, match=f"sandbox is given, .* it runs {how}, with"):
+        Run(folder).resume(sandbox="none", trust_command=True)

@@ -53,9 +53,23 @@ def test_every_type_is_read(tmp_path: Path) -> None:
     }
 
 
+def test_a_nested_table_is_a_dotted_name(tmp_path: Path) -> None:
+    nested = (
+        '[optimizer.lr]\ntype = "float"\nlow = 0\nhigh = 1\n[optimizer.type]\noptions = ["sgd", "adam"]\n'
+    )
+    flat = '["optimizer.momentum.first"]\noptions = [0.8, 0.9]\n'
+    assert dict(read_space(written(tmp_path, nested + flat)).space) == {
+        "optimizer.lr": Float(0, 1),
+        "optimizer.type": Choice(("sgd", "adam")),
+        "optimizer.momentum.first": Choice((0.8, 0.9)),
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('[o.x]\noptions = [1, 2]\n["o.x"]\noptions = [1, 2]', "o.x: it is there twice"),
+        ("[o.x]\noptions = [1, 2]\n[o.y]\nlow = 1", "o.y: its type is missing"),
         ('[x]\ntype = "float"\nlow = 0\nhigh = 1\nlgo = true', "x: unknown key 'lgo'; a float has low, high"),
         ('[x]\ntype = "float"\nlow = 1', "x: high is missing"),
         ('[x]\ntype = "int"', "x: low and high are missing"),

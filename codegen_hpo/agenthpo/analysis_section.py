@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from codegen_hpo.agenthpo.figures import Figures
 from codegen_hpo.agenthpo.final_analysis import FinalAnalysis
-from codegen_hpo.agenthpo.importance import Importances
+from codegen_hpo.agenthpo.importance import BY_CHANCE, Importances
 from codegen_hpo.agenthpo.markdown import code, inline, quotation, table
 from codegen_hpo.agenthpo.standing import base
 from codegen_hpo.agenthpo.trial_section import value_text
@@ -46,9 +46,10 @@ def analysis_section(aim: Aim, trials: Sequence[Trial], analysis: FinalAnalysis,
 def _computed(computed: Importances) -> str:
     if computed.reason:
         return f"The importance of the hyperparameters was not computed: {computed.reason}."
+    of = f"{computed.sampled} of {computed.scored}" if computed.sampled < computed.scored else computed.scored
     return (
-        f"Importance is the share in the variance of the metric, estimated from {computed.scored} trials "
-        "by functional ANOVA. From few trials it is a hint, no proof."
+        f"Importance is the share in the variance of the metric, estimated from {of} trials "
+        f"by functional ANOVA. From few trials it is a hint, no proof. {BY_CHANCE}"
     )
 
 

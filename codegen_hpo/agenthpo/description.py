@@ -94,6 +94,7 @@ class Told(NamedTuple):
 
     description: Description
     goal: Goal
+    note: str = ""  # what the user should know of how the two go together
 
 
 def read_description(about: Path | str) -> Description:
@@ -140,7 +141,8 @@ def completed(
 
     Args:
         description: as it was read.
-        goal: given beside it; the two must not contradict each other.
+        goal: given beside it. It goes before what the description says, unless the two want the same metric
+            in opposite directions.
         ask: puts the question of a lack to the user, where one is there to answer.
         needed: the parts that this run cannot do without.
 
@@ -148,15 +150,17 @@ def completed(
         ConfigError: something is missing and nobody is asked, or the answer is empty; or the goal cannot be
             read.
     """
+    statement, given = stated(_goal_text(description)), goal.strip()
+    settled = _settled(statement, given) if given else None  # before anything is asked
     lacks = [lack for lack in missing(description, goal) if lack.part in needed]
     answers = {lack.part: plain(ask(lack)).strip() for lack in lacks} if ask else {}
     if left := [lack for lack in lacks if not answers.get(lack.part)]:
         raise _incomplete(left)
-    settled = _settled(stated(_goal_text(description)), goal.strip() or answers.get("goal", ""))
+    settled = settled or _settled(statement, answers.get("goal", ""))
     parts = {part: f"{getattr(description, part)}\n{said}".strip() for part, said in answers.items()}
     if not description.goal and "goal" not in parts:
         parts["goal"] = str(settled)
-    return Told(replace(description, **parts), settled)
+    return Told(replace(description, **parts), settled, _outvoted(statement, settled))
 
 
 def _settled(statement: Statement | None, given: str) -> Goal:
@@ -165,12 +169,19 @@ def _settled(statement: Statement | None, given: str) -> Goal:
         assert statement is not None  # or else the goal is missing
         return Goal(statement.metric, statement.maximize)
     goal = read_goal(given)
-    if statement and (statement.metric or goal.metric, statement.maximize) != goal:
+    if statement and statement.metric == goal.metric and statement.maximize != goal.maximize:
         raise ConfigError(
             f"the task's description says {statement.said!r}, and the goal given beside it is {str(goal)!r}",
             hint="make them the same, or leave one of them out",
         )
     return goal
+
+
+def _outvoted(statement: Statement | None, goal: Goal) -> str:
+    """That the goal goes before another one in the description; empty if that names none, or the same."""
+    if statement is None or (statement.metric or goal.metric, statement.maximize) == goal:
+        return ""
+    return f"the description says {statement.said!r}; what counts is {str(goal)!r}, which was given beside it"
 
 
 def _goal_text(description: Description) -> str:

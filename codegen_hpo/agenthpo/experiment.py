@@ -11,6 +11,7 @@ from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.objective.base import Measured
 from codegen_hpo.objective.script.objective import ScriptObjective
 from codegen_hpo.objective.trial_folder import read_log
+from codegen_hpo.records import trial_name
 from codegen_hpo.sandbox.plain_text import plain, short
 from codegen_hpo.space import Arguments, Space
 from codegen_hpo.store import codec
@@ -70,7 +71,7 @@ class CarriedOut:
 
     def result(self) -> Measured:
         """What came of the script, which is run now if it was not yet. Raises what its run raises."""
-        name = f"t{self._number:03d}"
+        name = trial_name(self._number)
         event = self._journal.recall(EVENT, name)
         if event:
             return measured_from_json(event.data)

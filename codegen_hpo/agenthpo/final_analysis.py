@@ -6,12 +6,12 @@ told both and explains.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from codegen_hpo.agenthpo.importance import Importances, importances
+from codegen_hpo.agenthpo.importance import BY_CHANCE, Importances, importances
 from codegen_hpo.agenthpo.standing import base, standing
 from codegen_hpo.engine.limits import Ending, Spent
 from codegen_hpo.llm.dialogue import Action, Done, Refused, converse
@@ -20,14 +20,13 @@ from codegen_hpo.llm.prompts import render
 from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.objective.settings import Aim
 from codegen_hpo.records import Trial, ranked
-from codegen_hpo.space import Space
 from codegen_hpo.tuner.feedback import arguments_text
-from codegen_hpo.tuner.history import digest, listed
+from codegen_hpo.tuner.history import compressed
 from codegen_hpo.tuner.subject import script_subject, with_options
 
 STEPS = 3  # replies that are asked for until one is usable
 DIRECTIONS = 8
-_LISTED = 60  # trials that are all shown; of more, the best, the latest and the failed ones
+_TEXTS = 20  # hyperparameters of which the model writes; of more, the most important ones
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
@@ -77,53 +76,57 @@ def analyse(ask: Ask | None, aim: Aim, trials: Sequence[Trial], ending: Ending) 
     Raises:
         EndpointError: the model cannot be had.
     """
-    best = next((trial.name for trial in ranked(trials)), "")
-    computed = importances(aim.space, trials)
-
-    def only_computed(why: str) -> FinalAnalysis:
-        return FinalAnalysis(best=best, importances=computed, missing=why)
-
-    if ask is None:
-        return only_computed("no model was asked")
-    if not trials:
-        return only_computed("no trial was made")
-    messages = _messages(aim, trials, computed, ending)
-    action = Action(_tool(aim.space), lambda arguments: _conclude(arguments, aim.space))
+    if ask is None or not trials:
+        return wordless(aim, trials, "no trial was made" if ask else "no model was asked")
+    computed = wordless(aim, trials, "")
+    asked = _asked_of(computed.importances)
+    messages = _messages(aim, trials, computed.importances, ending)
+    action = Action(_tool(asked), lambda arguments: _conclude(arguments, asked))
     try:
         ended = converse(ask, "analyse", messages, [action], steps=STEPS)
     except Spent as spent:
-        return only_computed(f"the budget for the model is used up: {spent}")
+        return replace(computed, missing=f"the budget for the model is used up: {spent}")
     if ended.value is None:
-        return only_computed(f"the model gave no usable analysis: {ended.reason}")
+        return replace(computed, missing=f"the model gave no usable analysis: {ended.reason}")
     words: _Words = ended.value
-    return FinalAnalysis(
-        best=best,
-        importances=computed,
+    return replace(
+        computed,
         summary=words.summary,
-        influence={name: words.influence[name] for name in aim.space},
+        influence={name: words.influence[name] for name in asked},
         directions=tuple(words.directions),
     )
 
 
-def _conclude(arguments: dict[str, Any], space: Space) -> str:
+def wordless(aim: Aim, trials: Sequence[Trial], why: str) -> FinalAnalysis:
+    """The computed part alone, with why there are no words of a model."""
+    best = next((trial.name for trial in ranked(trials)), "")
+    return FinalAnalysis(best=best, importances=importances(aim.space, trials), missing=why)
+
+
+def _asked_of(computed: Importances) -> list[str]:
+    """The hyperparameters of which the model is to write: all, or the most important of many."""
+    return [influence.name for influence in computed.influences[:_TEXTS]]
+
+
+def _conclude(arguments: dict[str, Any], names: Sequence[str]) -> str:
     """Ends the dialogue with the words. Raises Refused if they are not complete, or else Done."""
     try:
         words = _Words.model_validate(arguments)
     except ValidationError as error:
         told = (f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()[:10])
         raise Refused("; ".join(told)) from error
-    if unknown := [name for name in words.influence if name not in space]:
-        raise Refused(f"influence has {unknown[0][:80]!r}; the hyperparameters are {', '.join(space)}")
-    if lacking := [name for name in space if name not in words.influence]:
+    if unknown := [name for name in words.influence if name not in names]:
+        raise Refused(f"influence has {unknown[0][:80]!r}; the hyperparameters are {', '.join(names)}")
+    if lacking := [name for name in names if name not in words.influence]:
         raise Refused(f"influence says nothing of {', '.join(lacking)}: give a text for each hyperparameter")
     if not 1 <= len(words.directions) <= DIRECTIONS:
         raise Refused(f"directions holds {len(words.directions)} texts, 1 to {DIRECTIONS} are expected")
     raise Done(words)
 
 
-def _tool(space: Space) -> Tool:
+def _tool(names: Sequence[str]) -> Tool:
     said = "How its value changed the metric, by the trials that show it, in at most 60 words."
-    texts = {name: {"type": "string", "description": said} for name in space}
+    texts = {name: {"type": "string", "description": said} for name in names}
     properties = {
         "influence": strict_object(texts)
         | {"description": "For each hyperparameter, what the trials show of it."},
@@ -145,16 +148,17 @@ def _messages(
     aim: Aim, trials: Sequence[Trial], computed: Importances, ending: Ending
 ) -> tuple[Message, Message]:
     subject = script_subject(aim.about, aim.direction, aim.space)
-    show = listed if len(trials) <= _LISTED else digest
     asked = render(
         "analyse",
         about=aim.about.strip(),
         metric=aim.direction,
         dimensions=[(name, with_options(dimension)) for name, dimension in aim.space.items()],
         base=arguments_text(base(aim.space)),
-        trials=show(trials, subject),
+        trials=compressed(trials, subject),
         standing=standing(aim, trials),
         computed=computed,
+        influences=computed.influences[:_TEXTS],
+        by_chance=BY_CHANCE,
         ending=ending.reason,
         directions=DIRECTIONS,
     )

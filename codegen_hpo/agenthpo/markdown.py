@@ -12,7 +12,8 @@ INLINE_CHARACTERS = 300
 QUOTED_CHARACTERS = 4000
 
 # an address would become a link without any mark around it: it is shown as code
-_ADDRESS = re.compile(r"[^\s`<>|]*(?:://|www\.|@)[^\s`<>|]*", re.IGNORECASE)
+_WORD = re.compile(r"[^\s`<>|]+")
+_ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
 _MARKS = re.compile(r"[\\`*\[\]|~$]")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # one inside a word marks nothing
 _START = re.compile(r"[-+#=>:]|\d{1,9}(?=[.)])")  # what makes a block of the line that it begins
@@ -22,7 +23,9 @@ def inline(text: object, limit: int = INLINE_CHARACTERS) -> str:
     """The text on one line, for a sentence or a cell, of at most about `limit` characters."""
     kept = " ".join(_cut(plain(str(text)), limit).split())
     parts, end = [], 0
-    for found in _ADDRESS.finditer(kept):
+    for found in _WORD.finditer(kept):
+        if not _ADDRESS.search(found.group()):
+            continue
         parts += [_escaped(kept[end : found.start()]), f"`{found.group()}`"]
         end = found.end()
     return _start_escaped("".join([*parts, _escaped(kept[end:])]))

@@ -23,6 +23,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.dialogue import Action, Done, Refused, converse
 from codegen_hpo.llm.messages import Ask, Message, Tool
 from codegen_hpo.llm.prompts import render
+from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.objective.script.configuration import Configuration
 from codegen_hpo.space import Choice, Dimension, Int, Scalar, Space
 from codegen_hpo.space_check import Unsound, checked_space
@@ -66,7 +67,7 @@ def propose_space(
 
 def space_as_toml(space: Space) -> str:
     """The space as a file that `--space` reads back."""
-    return "\n".join(f"[{json.dumps(name)}]\n{_entry(dimension)}" for name, dimension in space.items())
+    return "\n".join(f"[{_toml(name)}]\n{_entry(dimension)}" for name, dimension in space.items())
 
 
 # -- the prompt ---------------------------------------------------------------------------------
@@ -183,22 +184,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
 _TOOL = Tool(
     name="propose_space",
     description="Fixes which hyperparameters are tuned, and what values each may have.",
-    parameters={
-        "type": "object",
-        "properties": {
-            "hyperparameters": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": _FIELDS,
-                    "required": list(_FIELDS),
-                    "additionalProperties": False,
-                },
-            }
-        },
-        "required": ["hyperparameters"],
-        "additionalProperties": False,
-    },
+    parameters=strict_object({"hyperparameters": {"type": "array", "items": strict_object(_FIELDS)}}),
 )
 
 
@@ -212,4 +198,10 @@ def _entry(dimension: Dimension) -> str:
         fields = {"type": kind, "low": dimension.low, "high": dimension.high, **log} | fields
     if dimension.default is not None:
         fields["default"] = dimension.default
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in fields.items())
+
+
+def _toml(value: Any) -> str:
+    """JSON that TOML takes, too: it wants no halves of surrogate pairs, and it is shown on a terminal."""
+    written = json.dumps(value, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in written)

@@ -1,17 +1,18 @@
 """One trial in the experiment log: what was tried, why, and what came of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from codegen_hpo.agenthpo.figures import Figures
 from codegen_hpo.agenthpo.markdown import code, inline, quotation, table
-from codegen_hpo.agenthpo.standing import against, base, base_trial, best_before
+from codegen_hpo.agenthpo.standing import Compared, base, difference
 from codegen_hpo.llm.prompts import fenced
 from codegen_hpo.objective.settings import Aim
 from codegen_hpo.records import Series, Trial
 from codegen_hpo.space import Scalar
 from codegen_hpo.tuner.feedback import SERIES, spaced
 from codegen_hpo.tuner.history import MODEL
+from codegen_hpo.tuner.tool import REASONED
 
 STEPS = 12  # of a trajectory that are shown
 _REASON_CHARACTERS = 500
@@ -27,26 +28,36 @@ _FAILURES = {
 }
 
 
-def trial_section(aim: Aim, trial: Trial, trials: Sequence[Trial], figures: Figures) -> str:
+def trial_section(
+    aim: Aim,
+    trial: Trial,
+    against: Compared,
+    figures: Figures,
+    printed: Callable[[Trial], str],
+    folder: str,
+) -> str:
     """The section of a trial, its heading included.
 
     Args:
         aim: what is tuned.
         trial: the one that is told of.
-        trials: all of them.
+        against: what it is held against.
         figures: the numbers of the log, in which those of an analysis are looked up.
+        printed: gives what the script printed in a trial; they are looked up there, too.
+        folder: where the trial left it, relative to the run; empty if nowhere.
     """
     result = "failed" if trial.score is None else f"{trial.score:.5g}"
     parts = [
         f"### Trial {trial.number}: {result}",
         _origin(trial),
-        _arguments(aim, trial, trials),
-        _result(aim, trial, trials),
+        _arguments(aim, trial, against.before),
+        _result(aim, trial, against),
+        f"What it printed and left is in {code(folder)}." if folder else "",
         _notes(trial),
         _trajectory(trial.outcome.trajectory, aim.metric),
     ]
     if trial.analysis:
-        said = figures.marked(trial.analysis).text
+        said = figures.marked(trial.analysis, lambda: printed(trial)).text
         parts.append(f"What the model says of it after reading the script's log:\n\n{quotation(said)}")
     return "\n\n".join(filter(None, parts))
 
@@ -83,8 +94,7 @@ def _origin(trial: Trial) -> str:
     return told
 
 
-def _arguments(aim: Aim, trial: Trial, trials: Sequence[Trial]) -> str:
-    before = best_before(trial, trials)
+def _arguments(aim: Aim, trial: Trial, before: Trial | None) -> str:
     compared = before.call.arguments if before else base(aim.space)
     header = f"before (trial {before.number}, the best so far)" if before else "base"
     rows = []
@@ -103,20 +113,22 @@ def _reason(trial: Trial, name: str) -> str:
         return "as the user left it" if by == "default" else "given by the user"
     if by != MODEL:
         return f"chosen by {proposer(trial)}"
+    if len(trial.call.arguments) > REASONED:
+        return "none was asked for: there are too many"
     return inline(trial.call.reasons.get(name, ""), _REASON_CHARACTERS) or "none was given"
 
 
-def _result(aim: Aim, trial: Trial, trials: Sequence[Trial]) -> str:
+def _result(aim: Aim, trial: Trial, against: Compared) -> str:
     outcome = trial.outcome
     if trial.score is None:
         why = _FAILURES.get(outcome.status, outcome.status)
-        told = f"**Failed** after {outcome.seconds:.1f} s: {why} ({outcome.status})."
+        status = "" if outcome.status in why else f" ({outcome.status})"
+        told = f"**Failed** after {outcome.seconds:.1f} s: {why}{status}."
         return f"{told}\n\n{fenced(outcome.error)}" if outcome.error else told
     told = f"**Result:** {code(aim.metric)} {trial.score:.5g} in {outcome.seconds:.1f} s"
-    yardstick = base_trial(aim.space, trials)
+    yardstick, before = against
     if yardstick and yardstick.score is not None and yardstick is not trial:
-        told += f"; {against(trial.score, yardstick.score)} the base"
-    before = best_before(trial, trials)
+        told += f"; {difference(trial.score, yardstick.score)} the base"
     if before and before.loss is not None and trial.loss is not None:
         told += "; the best so far" if trial.loss < before.loss else f"; trial {before.number} stays the best"
     return f"{told}."
@@ -129,7 +141,8 @@ def _notes(trial: Trial) -> str:
 def _trajectory(trajectory: Sequence[Series], metric: str) -> str:
     """The course of the metric and of some other series, at a few steps of the first of them."""
     shown = sorted(trajectory, key=lambda series: series.name != metric)[:SERIES]
-    if not shown:
+    # one step of the metric alone is the result, which is told already
+    if not shown or (len(shown) == 1 and shown[0].name == metric and len(shown[0].steps) == 1):
         return ""
     steps = _steps(shown[0])
     rows = []

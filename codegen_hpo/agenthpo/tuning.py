@@ -11,15 +11,15 @@ from codegen_hpo.agenthpo.space_proposal import propose_space
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Spent
 from codegen_hpo.engine.parts import MakeAsk, asker
-from codegen_hpo.errors import CodegenHpoError, ConfigError
+from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.objective.script.configuration import Configuration, based, open_configuration
 from codegen_hpo.objective.script.objective import ScriptObjective
 from codegen_hpo.objective.script.original import Original
 from codegen_hpo.objective.script.record import Script
 from codegen_hpo.objective.script.runner import HostRunner, Runner
-from codegen_hpo.objective.session import ObjectiveSession, correspondence
-from codegen_hpo.objective.settings import Aim, SearchSettings, started_at
+from codegen_hpo.objective.session import ObjectiveSession, correspondence, end_recorded
+from codegen_hpo.objective.settings import PROPOSING, Aim, SearchSettings, started_at
 from codegen_hpo.records import Sink
 from codegen_hpo.space import Space
 from codegen_hpo.store.folder import RunFolder
@@ -69,15 +69,9 @@ def tune_script(
     configuration = open_configuration(task.script, task.space)
     Original.of(task.script).entries()  # what cannot be copied is told before there is a folder
     runner = _runner(task.script)
-    if task.space is None and endpoint is None:
-        raise ConfigError(
-            "there is no space to search: no --space is given, and no model to propose one is configured",
-            hint="write one (codegen-hpo tune --help shows the form), or set OPENAI_API_KEY or --base-url",
-        )
+    require_space(task.space, endpoint)
     if task.space is not None:
         fitted = based(task.space, configuration)
-        for note in fitted.notes:
-            tell(note)
         space = fitted.space
         start = started_at(space, None) if task.from_base else ()
         check_trials(settings.tuner, settings.tuning, settings.budget.trials, given=len(start))
@@ -87,6 +81,9 @@ def tune_script(
         space = _proposed(task, configuration, settings, asker(endpoint, settings.reply_s), run, sinks)
         proposed(space)
         start = started_at(space, None) if task.from_base else ()
+    notes = based(space, configuration).notes
+    for note in notes:
+        tell(note)
     aim = Aim(
         space=space,
         metric=task.goal.metric,
@@ -95,18 +92,37 @@ def tune_script(
         start=start,
         script=task.script,
         space_by="" if task.space is not None else f"llm:{settings.model}",
+        notes=notes,
     )
     _search(aim, settings, endpoint, run, runner, sinks)
     return run
 
 
+def require_space(space: object, endpoint: Endpoint | None) -> None:
+    """Raises ConfigError if no space is given, and no model is there to propose one."""
+    if space is None and endpoint is None:
+        raise ConfigError(
+            "no model is configured, so --space is needed: there is nothing to search",
+            hint="write one (codegen-hpo tune --help shows the form), or set OPENAI_API_KEY or --base-url",
+        )
+
+
 def resume_script(
-    run: RunFolder, aim: Aim, settings: SearchSettings, endpoint: Endpoint | None, sinks: Sequence[Sink] = ()
+    run: RunFolder,
+    aim: Aim,
+    settings: SearchSettings,
+    endpoint: Endpoint | None,
+    sinks: Sequence[Sink] = (),
+    *,
+    here: bool = False,
 ) -> None:
-    """Carries on a run that `tune_script` began. Raises as it does."""
+    """Carries on a run that `tune_script` began; `here` says that the script may be another one by now.
+
+    Raises as `tune_script`.
+    """
     assert aim.script is not None
     open_configuration(aim.script, aim.space)
-    _search(aim, settings, endpoint, run, _runner(aim.script), sinks)
+    _search(aim, settings, endpoint, run, _runner(aim.script), sinks, here=here)
 
 
 def _search(
@@ -116,12 +132,17 @@ def _search(
     run: RunFolder,
     runner: Runner,
     sinks: Sequence[Sink],
+    *,
+    here: bool = False,
 ) -> None:
     assert aim.script is not None
+    objective = ScriptObjective(aim.script, aim.space, run, runner)
+    if not here:
+        objective.require_unchanged()
     ObjectiveSession(
         aim=aim,
         settings=settings,
-        objective=ScriptObjective(aim.script, aim.space, run, runner),
+        objective=objective,
         folder=run,
         make_ask=asker(endpoint if needs_model(settings.tuner) else None, settings.reply_s),
         sinks=sinks,
@@ -137,23 +158,28 @@ def _proposed(
     run: RunFolder,
     sinks: Sequence[Sink],
 ) -> Space:
-    """The space that the model proposes, or the recorded one."""
+    """The space that the model proposes, or the recorded one.
+
+    A proposal that failed cannot be resumed, for what is tuned is recorded with its space. Where the same
+    search is begun again in the folder, the model is asked anew.
+    """
     recorded = run.find("objective", "")
     if recorded:
         return Aim.from_json(recorded.data).space
     assert make_ask is not None
-    try:
-        with run.writing():
-            journal = Journal(run, sinks)
+    with run.writing():
+        journal = Journal(run, sinks)
+        failures = len(run.of_kind("failed"))
+        journal.announce(PROPOSING, {"command": task.script.command, "model": settings.model})
+        with end_recorded(journal):
             letters = correspondence(make_ask, journal, settings)
-            space = propose_space(letters.within("space"), task.description, configuration)
-    except Spent as spent:
-        raise ConfigError(
-            f"the model could not propose a space: {spent}", hint="give --space, or allow it more"
-        ) from spent
-    except CodegenHpoError as error:
-        error.run = run.path
-        raise
+            ask = letters.within("space" + (f"~{failures}" if failures else ""))
+            try:
+                space = propose_space(ask, task.description, configuration)
+            except Spent as spent:
+                raise ConfigError(
+                    f"the model could not propose a space: {spent}", hint="give --space, or allow it more"
+                ) from spent
     return based(space, configuration).space
 
 

@@ -1,9 +1,8 @@
 """The numbers that a text states, with the accuracy in which each is written."""
 
 import re
-from collections.abc import Iterator
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]{3})*)(?:\.[0-9]+)?|\.[0-9]+"
 _POWER = r"10(?:(?:\^|\*\*)\{?[-−]?[0-9]+\}?|⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
@@ -31,6 +30,15 @@ _TIMES = {"k": 1e3, "m": 1e6}
 _UNITS = {"s", "ms", "min", "h", "x", "kb", "mb", "gb", "kib", "mib", "gib", "st", "nd", "rd", "th", *_TIMES}
 _PERCENT = re.compile(r"%|per\s?cent(?:age\s?points?)?|points?")
 _RANGE = re.compile(r"\s*(?:[-–—]|to|and)\s*")
+_NOUN = r"(?:(?P<trial>trial|run)|(?P<step>epoch|step|iteration))"
+_OF = r"\s+(?:out\s+)?of(?:\s+the)?"
+_JOIN = rf"(?:\s*(?:,\s*(?:and\b|or\b)?|/|&|[-–—])\s*|(?:\s+(?:and|or|to)(?:\s+the)?|{_OF})\s+)"
+_WHICH = r"(?:\s+(?:first|last|other|more|further|failed|random|training))?"
+_BEFORE = re.compile(rf"\b{_NOUN}(?:s\s+(?:#?[0-9]+{_JOIN}#?)*|[\s\"'=:#(]{{0,4}})$", re.IGNORECASE)
+_AFTER = re.compile(
+    rf"(?:st|nd|rd|th)?(?:{_JOIN}[0-9]+(?:st|nd|rd|th)?|{_OF})?{_WHICH}[\s-]+{_NOUN}s?\b", re.IGNORECASE
+)
+_NEAR = 60  # characters beside a number in which its noun is looked for
 _EXPONENT = 5  # characters of one that are read: beyond, all numbers are 0 or infinite
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
 
@@ -51,13 +59,7 @@ class Written(NamedTuple):
     end: int  # behind a percent sign, in front of another unit
     readings: tuple[tuple[Reading, ...], ...]  # one of them must be known: every number of it
     percent: bool
-
-
-def numbers(text: str) -> Iterator[Reading]:
-    """The numbers that a text states; 97 % states both 97 and 0.97."""
-    for written in written_numbers(text):
-        for reading in written.readings:
-            yield from reading
+    about: Literal["", "trial", "step"] = ""  # what it counts or names: trial 3, 14 epochs, steps 1 and 2
 
 
 def written_numbers(text: str) -> list[Written]:
@@ -74,7 +76,11 @@ def written_numbers(text: str) -> list[Written]:
         if not percent and tail.isalpha() and tail not in _UNITS:
             continue  # a name that begins with a digit
         end = token.start("tail") if tail and not percent else token.end()
-        found.append(Written(token.start(), end, _readings(token, tail, percent), percent))
+        readings = _readings(token, tail, percent)
+        about = _about(text, token.start(), end) if readings[0][0].whole else ""
+        if token["trial"]:
+            about = "trial"
+        found.append(Written(token.start(), end, readings, percent, about))
     return [_ranged(text, one, two) for one, two in zip_longest(found, found[1:])]
 
 
@@ -92,6 +98,12 @@ def _readings(token: re.Match[str], tail: str, percent: bool) -> tuple[tuple[Rea
     if len(parts) > 1 and not any(part.startswith("0") for part in parts):  # 16,128 may be two numbers
         readings.append(tuple(_reading(part, 0, 1.0) for part in parts))
     return tuple(readings)
+
+
+def _about(text: str, start: int, end: int) -> Literal["", "trial", "step"]:
+    before, after = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
+    noun = _BEFORE.search(before) or _AFTER.match(after)
+    return cast(Literal["trial", "step"], noun.lastgroup) if noun else ""
 
 
 def _reading(digits: str, exponent: int, factor: float) -> Reading:

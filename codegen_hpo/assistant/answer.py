@@ -15,16 +15,17 @@ from codegen_hpo.agenthpo.figures import Figures
 from codegen_hpo.assistant.digest import digest, listed_trials, trial_line
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.assistant.trial_sheet import PARTS, Part, sheet
-from codegen_hpo.llm.dialogue import Action, Done, Refused, converse
+from codegen_hpo.llm.dialogue import OBSERVATION, Action, Done, Refused, converse
 from codegen_hpo.llm.messages import Ask, Message, Tool
 from codegen_hpo.llm.prompts import quoted, render
+from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.records import Event, Trial
 from codegen_hpo.sandbox.plain_text import plain
 
 STEPS = 12  # replies of the model
 _QUESTION = 2_000  # characters
 _TEXT = 6_000  # of an answer
-_LISTED = 60  # events in one list
+_LISTED = 3_600  # characters of one list of events: an observation holds little more
 _STRING, _ITEMS = 400, 30  # of an event's data, kept of a text and of a list
 
 
@@ -117,7 +118,7 @@ class _Reader:
     def _keeping(self, act: _Act) -> _Act:
         def look(arguments: dict[str, Any]) -> str:
             shown = act(arguments)
-            self._shown.append(shown)
+            self._shown.append(shown[:OBSERVATION])
             return shown
 
         return look
@@ -133,10 +134,17 @@ class _Reader:
         if not events:
             kinds = sorted({event.kind for event in self._record.folder.events})
             raise Refused(f"there are no events of this kind; there are {', '.join(map(quoted, kinds))}")
-        left_out = len(events) - _LISTED
-        self._events |= {event.number for event in events[-_LISTED:]}
-        lines = [_event_line(event) for event in events[-_LISTED:]]
-        return "\n".join([*([f"({left_out} earlier ones are left out)"] if left_out > 0 else []), *lines])
+        lines: list[str] = []
+        room = _LISTED
+        for event in reversed(events):
+            line = _event_line(event)
+            room -= len(line) + 1
+            if room < 0:
+                break
+            lines.insert(0, line)
+            self._events.add(event.number)
+        left_out = len(events) - len(lines)
+        return "\n".join([*([f"({left_out} earlier ones are left out)"] if left_out else []), *lines])
 
     def _event(self, arguments: Mapping[str, Any]) -> str:
         event = self._record.event(arguments["number"])
@@ -207,13 +215,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _tool(name: str, description: str, **properties: dict[str, Any]) -> Tool:
-    parameters = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-    return Tool(name=name, description=description, parameters=parameters)
+    return Tool(name=name, description=description, parameters=strict_object(properties))
 
 
 _READ_TRIAL = _tool(

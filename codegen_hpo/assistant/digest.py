@@ -9,11 +9,11 @@ from codegen_hpo.assistant.record import Record
 from codegen_hpo.author.card import task_card
 from codegen_hpo.llm.prompts import quoted, render
 from codegen_hpo.records import Trial, ranked
-from codegen_hpo.space import Choice, Dimension, Scalar, Space
+from codegen_hpo.space import Choice, Dimension, Scalar, Space, range_text
 from codegen_hpo.tuner.feedback import arguments_text, result_line
 
 BEST, FAILED, LATEST = 20, 20, 40  # trials that are listed; where there are fewer in all, every one
-_CANDIDATES, _DIMENSIONS, _COUNTED = 10, 40, 40
+_CANDIDATES, _DIMENSIONS, _OPTIONS, _COUNTED = 10, 40, 30, 40
 _ARGUMENTS, _ERROR = 400, 120  # characters of a trial's line
 
 
@@ -90,19 +90,14 @@ def _spaces(record: Record) -> Iterator[Searched]:
 
 
 def _dimensions(space: Space) -> list[str]:
-    lines = [f"{quoted(name, 100)}: {_range(dimension)}" for name, dimension in space.items()]
+    lines = [f"{quoted(name, 100)}: {_dimension(dimension)}" for name, dimension in space.items()]
     more = len(lines) - _DIMENSIONS
     return [*lines[:_DIMENSIONS], f"and {more} more"] if more > 0 else lines
 
 
-def _range(dimension: Dimension) -> str:
-    if isinstance(dimension, Choice):
-        said = f"one of {_cut(', '.join(map(_shown, dimension.options)), 300)}"
-    else:
-        kind = type(dimension).__name__.lower()
-        said = f"{kind} from {dimension.low:g} to {dimension.high:g}" + (
-            ", log scale" if dimension.log else ""
-        )
+def _dimension(dimension: Dimension) -> str:
+    kind = "one of" if isinstance(dimension, Choice) else f"{type(dimension).__name__.lower()} from"
+    said = f"{kind} {_cut(range_text(dimension, _shown, _OPTIONS), 300)}"
     if dimension.default is not None:
         said += f", default {_shown(dimension.default)}"
     return said + (f" ({quoted(dimension.description, 120)})" if dimension.description else "")

@@ -1,7 +1,7 @@
 """Everything that a run recorded of one trial, in parts that a model may ask for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.contract.frame import code_frame
@@ -11,10 +11,9 @@ from codegen_hpo.objective.trial_folder import read_log
 from codegen_hpo.records import Finding, Series, Trial
 from codegen_hpo.sandbox.plain_text import plain
 from codegen_hpo.store.history import source_of
-from codegen_hpo.tuner.feedback import arguments_text, result_line
+from codegen_hpo.tuner.feedback import arguments_text, result_line, spaced
 
 Part = Literal["facts", "curve", "log", "source"]
-_Point = TypeVar("_Point")
 PARTS: tuple[Part, ...] = ("facts", "curve", "log", "source")
 
 _PAGE = 3_400  # characters of a log or source at once: an observation holds little more
@@ -85,7 +84,7 @@ def _curve(_record: Record, trial: Trial, _from_line: int) -> str:
     lines = []
     if outcome.curve:
         lines.append(f"{len(outcome.curve)} epochs: training loss, early-stopping loss, seconds")
-        for epoch in _thinned(outcome.curve):
+        for epoch in (outcome.curve[place] for place in spaced(len(outcome.curve), _POINTS, set())):
             lines.append(
                 f"{epoch.number}: {epoch.train_loss:.5g}, {epoch.inner_loss:.5g}, {epoch.seconds:.1f}"
             )
@@ -94,8 +93,9 @@ def _curve(_record: Record, trial: Trial, _from_line: int) -> str:
 
 
 def _series(series: Series) -> str:
-    points = _thinned(list(zip(series.steps, series.values, strict=True)))
-    return f"{quoted(series.name)}: " + ", ".join(f"{step:g}: {value:.5g}" for step, value in points)
+    places = spaced(len(series.steps), _POINTS, set())
+    points = ", ".join(f"{series.steps[place]:g}: {series.values[place]:.5g}" for place in places)
+    return f"{quoted(series.name)}: {points}"
 
 
 def _log(record: Record, trial: Trial, from_line: int) -> str:
@@ -112,14 +112,8 @@ def _log(record: Record, trial: Trial, from_line: int) -> str:
 
 
 def _printed(record: Record, trial: Trial) -> str:
-    """What a command left in its trial's folder. A link that leads out of the run is not followed."""
-    files = str(record.recorded(trial).data.get("files", ""))
-    root = record.folder.path.resolve()
-    folder = (root / files).resolve()
-    inside = folder.is_relative_to(root) and folder.is_dir()
-    if not files or not inside or any(path.is_symlink() for path in folder.iterdir()):
-        return ""
-    return read_log(record.folder, files)
+    """What a command left in its trial's folder."""
+    return read_log(record.folder, str(record.recorded(trial).data.get("files", "")))
 
 
 def _source(record: Record, trial: Trial, from_line: int) -> str:
@@ -159,11 +153,3 @@ def _barred(text: str) -> Iterator[str]:
     # of an error the end tells most
     kept = kept if len(kept) <= _TEXT else f"{kept[: _TEXT // 3]}\n…\n{kept[-2 * _TEXT // 3 :]}"
     return (f"| {line}" for line in kept.splitlines())
-
-
-def _thinned(points: Sequence[_Point]) -> list[_Point]:
-    """At most so many points, evenly spaced, the first and the last among them."""
-    if len(points) <= _POINTS:
-        return list(points)
-    last = len(points) - 1
-    return [points[i] for i in sorted({round(k * last / (_POINTS - 1)) for k in range(_POINTS)})]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codegen_hpo.cli.bench_scripts import scripts
 from codegen_hpo.cli.bench_tuners import codegen, report, sklearn, toy
 from codegen_hpo.cli.parameters import json_option
 
@@ -19,7 +20,7 @@ def command() -> None:
     """Measure, side by side in one run."""
 
 
-for one in (toy, sklearn, codegen, report):
+for one in (toy, sklearn, codegen, scripts, report):
     command.add_command(one)
 
 

@@ -124,7 +124,7 @@ def codegen(data: Path, target: str, drop: tuple[str, ...], **given: Any) -> Non
     )
     folder = given["out"] or Path("benchmarks") / "codegen"
     task = Task.from_table(data, target, drop=drop)
-    for course in run_codegen(task, folder, conditions, seeds=given["seeds"], command=_typed(endpoint)):
+    for course in run_codegen(task, folder, conditions, seeds=given["seeds"], command=typed(endpoint)):
         click.echo(f"{course.arm}, seed {course.seed}: done", err=True)
     courses = read_courses(folder)
     click.echo(codegen_page(courses))
@@ -144,11 +144,18 @@ def report(results: Path, output: Path | None, plot: bool) -> None:
     from codegen_hpo.bench.codegen_page import codegen_page, read_courses, write_codegen_page
     from codegen_hpo.bench.report import write_page
     from codegen_hpo.bench.results import read_results, suite_of
+    from codegen_hpo.bench.scripts_page import read_script_results, scripts_page, write_scripts_page
     from codegen_hpo.bench.summary import page
 
-    if suite_of(results) == "codegen":
+    text: str
+    write: Callable[..., list[Path]]
+    suite = suite_of(results)
+    if suite == "codegen":
         courses = read_courses(results)
         text, write = codegen_page(courses), partial(write_codegen_page, courses)
+    elif suite == "scripts":
+        runs = read_script_results(results)
+        text, write = scripts_page(runs), partial(write_scripts_page, runs)
     else:
         found = read_results(results)
         text, write = page(found), partial(write_page, found)
@@ -189,7 +196,7 @@ def _run(suite: "Suite", given: dict[str, Any], *, framings: Sequence[int] = (),
         folder,
         means,
         jobs=given["jobs"],
-        command=_typed(means.endpoint),
+        command=typed(means.endpoint),
         done=_progress(len(cells)),
     )
     results = read_results(folder.path)
@@ -220,7 +227,7 @@ def _problems(suite: "Suite", beginnings: tuple[str, ...]) -> list[str]:
     return [name for name in known if not beginnings or name.startswith(beginnings)]
 
 
-def _typed(endpoint: "Endpoint | None") -> str:
+def typed(endpoint: "Endpoint | None") -> str:
     """The command line, as it could be typed again; an endpoint's address without what is secret in it."""
     typed = shlex.join(["codegen-hpo", *sys.argv[1:]])
     return typed.replace(endpoint.base_url, endpoint.url) if endpoint else typed

@@ -1,5 +1,6 @@
 """codegen-hpo datasets"""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from codegen_hpo.cli.parameters import json_option
 
 @click.group("datasets")
 def command() -> None:
-    """Sample tables, and public ones to fetch."""
+    """Sample tables and example tasks, and public tables to fetch."""
 
 
 @command.command("list")
@@ -58,3 +59,39 @@ def fetch_command(name: str, months: tuple[str, ...], folder: Path | None) -> No
     place = folder or Path(platformdirs.user_cache_dir("codegen-hpo")) / name
     for path in fetch_nyc_taxi(months or TRIP_MONTHS, place):
         click.echo(path)
+
+
+@command.command("tasks")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Copy them into this folder."
+)
+@json_option
+def tasks_command(names: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
+    """Training scripts to try `tune-script` on: list them, or with --to copy all or those named."""
+    from codegen_hpo.cli.terminal import print_json, print_table
+    from codegen_hpo.table.example_tasks import TASKS, copy_tasks, example_task
+
+    tasks = [example_task(name) for name in dict.fromkeys(names)] or list(TASKS)
+    places = [str(path) for path in copy_tasks(tasks, folder)] if folder else []
+    if as_json:
+        facts = [
+            {
+                "name": task.name,
+                "metric": task.metric,
+                "about": task.about,
+                "needs": list(task.needs),
+                "command": shlex.join(task.words),
+            }
+            for task in tasks
+        ]
+        print_json({"tasks": facts, "copied": places})
+    elif folder:
+        for task, place in zip(tasks, places, strict=True):
+            click.echo(f"cd {shlex.quote(place)} && {shlex.join(task.words)}")
+    else:
+        rows = [
+            [t.name, t.config or t.constants or "the command", t.metric, t.about, ", ".join(t.needs)]
+            for t in tasks
+        ]
+        print_table(["name", "values in", "maximise", "what", "needs"], rows)

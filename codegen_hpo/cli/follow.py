@@ -6,9 +6,11 @@ from typing import Any
 import click
 
 from codegen_hpo.cli.terminal import number, plain
-from codegen_hpo.records import Event
+from codegen_hpo.records import Event, trial_name
+from codegen_hpo.tuner.names import AGENTHPO
 
 _CALL_WIDTH = 72  # characters of a call on a line; `show --trials` has all of it
+_ERROR_HEAD, _ERROR_TAIL = 60, 100  # characters of an error: what stands in the middle is mostly a path
 
 
 class Follow:
@@ -46,9 +48,8 @@ class Follow:
 
     def _settings(self, data: Mapping[str, Any]) -> str:
         if "author" not in data:
-            return f"tuner {data['tuner']}" + (
-                f", {data['model']} at {data['endpoint']}" if data["model"] else ""
-            )
+            tuner = AGENTHPO if data["steps"] else data["tuner"]
+            return f"tuner {tuner}" + (f", {data['model']} at {data['endpoint']}" if data["model"] else "")
         if data["author"] == "cookbook" and data["model"]:
             return f"the cookbook's own functions are tuned with {data['tuner']} by {data['model']}"
         if data["author"] == "cookbook":
@@ -84,13 +85,13 @@ class Follow:
             arguments = arguments[: _CALL_WIDTH - 1].rpartition(" ")[0] + " …"
         if data["loss"] is None:
             said = outcome["error"].strip().splitlines() or [""]
-            result = f"{outcome['status']}: {said[-1][:100]}"
+            result = f"{outcome['status']}: {_fitted(said[-1])}"
         else:
             better = self._best is None or data["loss"] < self._best
             self._best = data["loss"] if better else self._best
             result = f"{self._metric} {number(data['score']):7} {'*' if better else ' '}"
         # the event of an objective's trial has the trial's name for its key, and that stands there already
-        name = "" if data.get("candidate") == "" else f"t{data['number']:03d} "
+        name = "" if data.get("candidate") == "" else f"{trial_name(data['number'])} "
         line = f"{name}{call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"
         if fallback := " ".join(call.get("fallback", "").split()):
             line += f"\n          in the model's place: {fallback if self._verbose else fallback[:100]}"
@@ -101,3 +102,9 @@ class Follow:
             return ""
         tokens = f"{data['usage']['prompt_tokens']}+{data['usage']['completion_tokens']} tokens"
         return f"model: {data['purpose']}, {tokens}, {data['seconds']:.1f}s"
+
+
+def _fitted(error: str) -> str:
+    if len(error) <= _ERROR_HEAD + _ERROR_TAIL:
+        return error
+    return f"{error[: _ERROR_HEAD - 1]}…{error[-_ERROR_TAIL:]}"

@@ -18,6 +18,7 @@ _SHOWN = 5  # trials in the table, the best ones
 def print_optimum(run: "Run", aim: "Aim") -> None:
     """Prints how the run of an objective stands."""
     from codegen_hpo.agenthpo.companion import LOG
+    from codegen_hpo.agenthpo.standing import no_effect
     from codegen_hpo.cli.outcome import counted, print_fallbacks, print_ledger, resume_command
     from codegen_hpo.records import ranked
 
@@ -37,6 +38,8 @@ def print_optimum(run: "Run", aim: "Aim") -> None:
             click.echo(plain(f"  {name} = {json.dumps(value)}"))
     else:
         click.echo(f"{title}: no value was found")
+    if aim.script and (said := no_effect(trials)):
+        click.echo(f"Warning: {said}.")
     if history.ended:
         click.echo(plain(f"The search ended: {history.ended}. Time at work: {history.elapsed_s:.0f} s."))
     print_fallbacks(history.trials)

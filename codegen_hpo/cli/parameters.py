@@ -142,14 +142,13 @@ def find_run(run: str, runs: Path) -> Path:
     from codegen_hpo.errors import ConfigError
     from codegen_hpo.store.folder import list_runs
 
-    if (Path(run) / "events.jsonl").is_file():
-        return Path(run)
+    for place in (Path(run), runs / run):
+        if (place / "events.jsonl").is_file():
+            return place
     known = list_runs(runs)
     if run == "latest" and known:
         return known[-1]
-    matches = [path for path in known if path.name == run] or [
-        path for path in known if path.name.startswith(run)
-    ]
+    matches = [path for path in known if path.name.startswith(run)]
     if len(matches) == 1:
         return matches[0]
     found = (

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
 @click.option("--trust-command", is_flag=True, help="Of `tune`, `tune-script`: run what RUN names.")
 @click.option(
-    "--here", is_flag=True, help="Of these: go on in this working folder, though it is another one."
+    "--here",
+    is_flag=True,
+    help="Of these: go on though this working folder is another one, or the script has changed.",
 )
 @sandbox_options
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
@@ -83,5 +85,4 @@ def _agreed(run: "Run") -> bool:
     command = run.aim.commanded if run.aim else None
     if command is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    how = "in a container" if command.walled else "as you and without a sandbox"
-    return click.confirm(f"This runs, {how}:  {command.text!r}\nGo on?", err=True)
+    return click.confirm(f"This runs, {command.how}:  {command.text!r}\nGo on?", err=True)

@@ -18,11 +18,11 @@ def command(runs: Path, as_json: bool) -> None:
     """List the runs, newest last."""
     from codegen_hpo.cli.terminal import number, print_json, print_table
     from codegen_hpo.errors import ConfigError
-    from codegen_hpo.store.folder import RunFolder, list_runs
+    from codegen_hpo.store.folder import RunFolder, list_all_runs
     from codegen_hpo.store.history import read_history, read_task
 
     rows, broken = [], []
-    for path in list_runs(runs):
+    for path in list_all_runs(runs):
         try:
             folder = RunFolder.open(path)
             history, best = read_history(folder), None
@@ -33,7 +33,7 @@ def command(runs: Path, as_json: bool) -> None:
             continue
         rows.append(
             {
-                "run": history.name,
+                "run": path.relative_to(runs).as_posix(),
                 "state": history.state,
                 "target": _target(task),
                 "metric": task.get("metric"),
@@ -64,4 +64,6 @@ def _target(task: Mapping[str, Any]) -> str | None:
     """The column that is predicted, or what was tuned."""
     if "space" not in task:
         return task.get("target")
+    if task.get("script"):
+        return str(task["script"]["command"])
     return task["command"]["text"] if task["command"] else "a Python function"

@@ -64,7 +64,9 @@ def configured_endpoint(options: dict[str, Any]) -> "Endpoint | None":
 
     given = {name: options[name] for name in _ENDPOINT}
     given["max_tokens"] = given.pop("reply_tokens")
-    return Endpoint.resolve(**given, environ=os.environ)
+    return Endpoint.resolve(
+        **given, environ=os.environ, otherwise="--tuner tpe with --space does without a model"
+    )
 
 
 def take_search(options: dict[str, Any], tuner: str, endpoint: "Endpoint | None") -> "SearchSettings":

@@ -131,10 +131,11 @@ def _print_attempts(rows: list[dict[str, Any]]) -> None:
 
 def _print_trials(rows: list[dict[str, Any]]) -> None:
     from codegen_hpo.cli.terminal import number, print_table
+    from codegen_hpo.records import trial_name
 
     cells = [
         [
-            f"t{row['number']:03d} {row['candidate']}",
+            f"{trial_name(row['number'])} {row['candidate']}",
             row["call"]["proposed_by"],
             number(row["score"]) if row["loss"] is not None else row["outcome"]["status"],
             f"{row['outcome']['seconds']:.1f}",

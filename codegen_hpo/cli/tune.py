@@ -59,7 +59,8 @@ def command(
     {folder} is an empty folder of the call, {arguments} a JSON file of all arguments; their paths are also in
     $CODEGEN_HPO_FOLDER and $CODEGEN_HPO_ARGUMENTS.
 
-    Its value is the last line of its output that is a number, or a JSON object with the metric's name in it;
+    Its value is in the last line of its output that is a JSON object with the metric's name in it, or
+    METRIC: NUMBER; if there is none, in the last that is a number;
     or what --pattern matches last; or what --result-file holds: JSON, a number or such an object, or the last
     of a list of them; or the last of JSON lines (.jsonl), of a CSV file (.csv), or of TensorBoard's events (a
     folder, or a file of theirs). Another exit code than 0, no value, NaN, or no end within --trial-time is a

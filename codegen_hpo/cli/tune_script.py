@@ -9,6 +9,7 @@ import click
 from codegen_hpo.cli.parameters import Duration, json_option, runs_option
 from codegen_hpo.cli.searching import configured_endpoint, search_options, take_search
 from codegen_hpo.cli.tuning import TunerName
+from codegen_hpo.tuner.names import AGENTHPO
 
 if TYPE_CHECKING:
     from codegen_hpo.agenthpo.description import Lack, Told
@@ -18,18 +19,7 @@ if TYPE_CHECKING:
     from codegen_hpo.objective.settings import SearchSettings
     from codegen_hpo.space import Space
 
-AGENTHPO = "agenthpo"  # the tuner "llm" with reasons, and its calls carried out by the Executor
 _FILE = click.Path(path_type=Path)
-
-
-class ScriptTuner(TunerName):
-    """The name of a tuner, or agenthpo."""
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        return super().get_metavar(param, ctx).replace("[", f"[{AGENTHPO}|", 1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return AGENTHPO if value == AGENTHPO else super().convert(value, param, ctx)
 
 
 @click.command("tune-script")
@@ -52,7 +42,7 @@ class ScriptTuner(TunerName):
 )
 @click.option("--folder", type=_FILE, default=Path(), help="What is copied for each trial.  [default: here]")
 @click.option("--leave-out", multiple=True, help="A pattern of what is not copied; may be repeated.")
-@click.option("--tuner", type=ScriptTuner(), help="[default: agenthpo; without a model: tpe]")
+@click.option("--tuner", type=TunerName(AGENTHPO), help="[default: agenthpo; without a model: tpe]")
 @click.option(
     "--steps", type=click.IntRange(1), default=8, show_default=True, help="Of the Executor, each trial."
 )
@@ -73,7 +63,11 @@ class ScriptTuner(TunerName):
 )
 @click.option("--image", default="", help="With docker: an image that has what the script needs.")
 @click.option("--no-base", is_flag=True, help="Do not begin with the configuration as it is.")
-@click.option("--repeats", type=click.IntRange(1), help="Searches, each against one by random search.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    help="Searches, each against one by random search; the base is measured once, apart.",
+)
 @click.option("--out", type=_FILE, help="With --repeats: where they are kept.  [default: RUNS/NAME-repeats]")
 @search_options(trials=10)
 @runs_option
@@ -88,15 +82,17 @@ def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **
             --goal "maximise val_accuracy" --result-file metrics.json
 
     Each trial copies the folder, writes its values into the copy's configuration, runs COMMAND in the copy
-    and reads the metric. Nothing of yours is changed. Instead of a file, the values may stand in the command
+    and reads the metric. The folder is not changed. Instead of a file, the values may stand in the command
     (--lr {lr}), or be constants like LEARNING_RATE = 1e-3 at the top of a Python file (--constants).
 
     With a model, its Creator proposes each configuration with a reason for each value, its Executor carries
     it out and analyses what came of it, and at the end the Creator looks back (AgentHPO, arXiv 2402.01881).
     All of it is in experiments.md in the run's folder. The metric is read by this program from where you
-    say, never by the model. With another --tuner, the same script is tuned without agents.
+    say, never by the model: without --result-file and --pattern it is the last line of the output that is a
+    JSON object with the metric in it, or METRIC: NUMBER. With another --tuner, the same script is tuned
+    without agents.
     """
-    from codegen_hpo.agenthpo.tuning import tune_script
+    from codegen_hpo.agenthpo.tuning import require_space, tune_script
     from codegen_hpo.cli.follow import Follow
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.repeated import tune_repeatedly
@@ -105,15 +101,30 @@ def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **
     from codegen_hpo.run import Run
     from codegen_hpo.tuner.names import needs_model
 
-    endpoint = configured_endpoint(options)
+    if options["image"] and options["sandbox"] != "docker":
+        raise click.UsageError("--image is for --sandbox docker: without it the script runs as yourself")
+
+    def asks(tuner: str) -> bool:
+        return tuner == AGENTHPO or needs_model(tuner) or not options["space"]
+
+    endpoint = configured_endpoint(options) if asks(options["tuner"] or AGENTHPO) else None
     tuner = options["tuner"] or (AGENTHPO if endpoint else "tpe")
-    asks = tuner == AGENTHPO or needs_model(tuner) or not options["space"]
-    task = _task(text, options, for_model=asks)
-    settings = _settings(options, tuner, endpoint if asks else None)
+    settings = _settings(options, tuner, endpoint)
+    require_space(options["space"], endpoint)
+    task = _task(text, options, for_model=asks(tuner))
     loud = not quiet and not as_json
     if options["repeats"]:
         out = options["out"] or runs / f"{Path(task.script.folder).resolve().name}-repeats"
-        tune_repeatedly(task, settings, endpoint, out, options["repeats"], loud=loud, proposed=_show_space)
+        tune_repeatedly(
+            task,
+            settings,
+            endpoint,
+            out,
+            options["repeats"],
+            loud=loud,
+            as_json=as_json,
+            proposed=_show_space,
+        )
         return
     with telling_what_there_is(as_json=as_json):
         folder = tune_script(
@@ -139,9 +150,12 @@ def _task(text: str, options: dict[str, Any], *, for_model: bool) -> "ScriptTask
 
     Without a model nobody reads facts of the data: then a goal will do.
     """
+    from dataclasses import replace
+
     from codegen_hpo.agenthpo.description import completed, read_description
     from codegen_hpo.agenthpo.tuning import ScriptTask
     from codegen_hpo.cli.terminal import plain
+    from codegen_hpo.objective.script.configuration import open_configuration
     from codegen_hpo.space_file import read_space
 
     space = None
@@ -150,6 +164,8 @@ def _task(text: str, options: dict[str, Any], *, for_model: bool) -> "ScriptTask
         space = imported.space
         for note in imported.notes:
             click.echo(plain(f"{options['space']}: {note}"), err=True)
+    script = _script(text, options)
+    open_configuration(script, space)  # what cannot be used is told before anything is asked
     answers = sys.stdin.isatty() and sys.stderr.isatty()
     told: Told = completed(
         read_description(options["about"]),
@@ -157,8 +173,10 @@ def _task(text: str, options: dict[str, Any], *, for_model: bool) -> "ScriptTask
         _asked if answers else None,
         needed=("dataset", "model", "goal") if for_model else ("goal",),
     )
+    if told.note:
+        click.echo(plain(told.note), err=True)
     return ScriptTask(
-        script=_script(text, options, metric=told.goal.metric, maximize=told.goal.maximize),
+        script=replace(script, source=replace(script.source, **told.goal._asdict())),
         description=told.description,
         goal=told.goal,
         space=space,
@@ -167,12 +185,26 @@ def _task(text: str, options: dict[str, Any], *, for_model: bool) -> "ScriptTask
 
 
 def _asked(lack: "Lack") -> str:
-    """What the one at the terminal answers."""
+    """What the one at the terminal answers; a goal that cannot be read is asked for again."""
+    from codegen_hpo.agenthpo.goal import read_goal
+    from codegen_hpo.errors import ConfigError
+
+    def read(answer: str) -> str:
+        if not answer.strip():
+            raise click.UsageError("a few words are needed")
+        try:
+            if lack.part == "goal":
+                read_goal(answer)
+        except ConfigError as error:
+            raise click.UsageError(f"{error}; {error.hint}") from error
+        return answer
+
     click.echo(f"for example: {lack.example}", err=True)
-    return str(click.prompt(lack.question, err=True))
+    return str(click.prompt(lack.question, err=True, value_proc=read))
 
 
-def _script(text: str, options: dict[str, Any], *, metric: str, maximize: bool) -> "Script":
+def _script(text: str, options: dict[str, Any]) -> "Script":
+    """What is run; the metric is not known yet."""
     from codegen_hpo.objective.script.record import Script, relative_file, relative_folder
     from codegen_hpo.objective.value_source import ValueSource
 
@@ -186,11 +218,11 @@ def _script(text: str, options: dict[str, Any], *, metric: str, maximize: bool) 
     return Script(
         command=text,
         source=ValueSource(
-            metric=metric,
+            metric="",
             file=options["result_file"],
             pattern=options["pattern"],
             pick=options["pick"],
-            maximize=maximize,
+            named=True,
         ),
         timeout_s=options["trial_time"],
         disk_bytes=int(options["disk"] * 2**30),
@@ -231,17 +263,7 @@ def _new_folder(runs: Path, task: "ScriptTask") -> Any:
 
 
 def _show_space(space: "Space") -> None:
-    """Prints the space that the model proposed: the run holds to it."""
-    from codegen_hpo.cli.terminal import plain
+    """Prints the space that the model proposed, as --space reads it."""
+    from codegen_hpo.agenthpo.space_proposal import space_as_toml
 
-    click.echo("The model proposes this space, and the run holds to it:", err=True)
-    for name, dimension in space.items():
-        about = f"   {dimension.description}" if dimension.description else ""
-        click.echo(plain(f"  {name}: {_range(dimension)}, now {dimension.default!r}{about}"), err=True)
-
-
-def _range(dimension: Any) -> str:
-    options = getattr(dimension, "options", None)
-    if options:
-        return " | ".join(map(str, options))
-    return f"{dimension.low:g} to {dimension.high:g}" + (", log scale" if dimension.log else "")
+    click.echo(f"The model proposes this space, and the run holds to it:\n\n{space_as_toml(space)}", err=True)

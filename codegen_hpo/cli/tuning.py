@@ -5,26 +5,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codegen_hpo.cli.parameters import Finite
+from codegen_hpo.tuner.names import TUNERS
 
 if TYPE_CHECKING:
     from codegen_hpo.tuner.make import TunerOptions
 
 
 class TunerName(click.ParamType[str]):
-    """The name of a tuner."""
+    """The name of a tuner, or one of `more` that a command has besides."""
 
     name = "tuner"
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        from codegen_hpo.tuner.names import TUNERS
+    def __init__(self, *more: str) -> None:
+        self._names = (*more, *TUNERS)
 
-        return f"[{'|'.join(TUNERS)}]"
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self._names)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from codegen_hpo.tuner.names import TUNERS
-
-        if value not in TUNERS:
-            self.fail(f"there is no tuner {value!r}; one of {', '.join(TUNERS)}", param, ctx)
+        if value not in self._names:
+            self.fail(f"there is no tuner {value!r}; one of {', '.join(self._names)}", param, ctx)
         return str(value)
 
 
@@ -34,7 +34,7 @@ _OPTIONS = (
         type=click.Choice(["compressed", "chat"]),
         default="compressed",
         show_default=True,
-        help="With a model: one message with all trials, or the whole dialogue.",
+        help="With a model: one message with all trials (a digest of more than 60), or the dialogue.",
     ),
     click.option("--reasoning", is_flag=True, help="With a model: a short analysis with each call."),
     click.option(

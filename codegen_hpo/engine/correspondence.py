@@ -8,7 +8,7 @@ from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import check_ledger
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.llm import cassette
-from codegen_hpo.llm.ledger import Price
+from codegen_hpo.llm.ledger import Ledger, Price
 from codegen_hpo.llm.messages import Ask, Reply, Request
 from codegen_hpo.records import Event
 from codegen_hpo.store.history import read_ledger
@@ -51,6 +51,11 @@ class Correspondence:
                 return self._answer(scope, request)
 
         return ask
+
+    @property
+    def ledger(self) -> Ledger:
+        """What all replies cost so far."""
+        return self._ledger
 
     def spent(self, scope: str | None = None) -> Spending:
         """What a scope cost so far: the present one, if none is named."""

@@ -36,6 +36,11 @@ class Journal:
             return self._elapsed_before
         return self._elapsed_before + self._clock() - self._live_since
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether all so far was answered from the record."""
+        return self._live_since is None
+
     def once(self, kind: str, key: str, produce: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """The data recorded under this kind and key, or else what `produce` returns, recorded."""
         event = self.recall(kind, key)

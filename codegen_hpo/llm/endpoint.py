@@ -49,14 +49,16 @@ class Endpoint:
         temperature: float | None = None,
         max_tokens: int | None = None,
         list_models: ListModels | None = None,
+        otherwise: str = "",
     ) -> "Endpoint | None":
-        """The endpoint that options and environment name; None if they name none (the cookbook is used).
+        """The endpoint that options and environment name; None if they name none.
 
         Options go before OPENAI_BASE_URL and CODEGEN_HPO_MODEL; an empty value counts as not set. An endpoint
         named by its URL that offers a single model needs no model name.
 
         Args:
             list_models: what asks the endpoint for its models; by default over the network.
+            otherwise: how to do without a model, for the hint where none is named.
 
         Raises:
             ConfigError: an unusable URL, or a model without an endpoint, or an endpoint without a model.
@@ -80,15 +82,13 @@ class Endpoint:
         )
         if name:
             return endpoint
-        return endpoint._with_model(_only_model(endpoint, list_models) if url else "")
-
-    def _with_model(self, model: str) -> "Endpoint":
-        if not model:
+        only = _only_model(endpoint, list_models) if url else ""
+        if not only:
+            hint = "give --model NAME or set CODEGEN_HPO_MODEL"
             raise ConfigError(
-                f"no model is named for {self.url}",
-                hint="give --model NAME or set CODEGEN_HPO_MODEL; --cookbook does without a model",
+                f"no model is named for {endpoint.url}", hint=f"{hint}; {otherwise}" if otherwise else hint
             )
-        return replace(self, model=model)
+        return replace(endpoint, model=only)
 
 
 def _checked(url: str) -> str:

@@ -104,7 +104,8 @@ class Ledger:
             "cost_usd": self.cost_usd,
             "by_purpose": {
                 purpose: {**tally.to_json(), "cost_usd": self._cost(tally)}
-                for purpose, tally in self._by_purpose.items()
+                # a copy: in a search with several calls at once, others may be counted meanwhile
+                for purpose, tally in list(self._by_purpose.items())
             },
         }
 

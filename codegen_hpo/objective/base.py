@@ -20,6 +20,7 @@ class Measured(NamedTuple):
     outcome: Outcome
     files: str = ""  # the folder of what the call left, relative to the run; empty if it left nothing
     analysis: str = ""  # what a model said of the result, if one was asked
+    code_hash: str = ""  # of what ran, where that is known
 
 
 class Objective(Protocol):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from codegen_hpo.engine.limits import Ending, Spent, check_budget
 from codegen_hpo.objective.base import Objective
 from codegen_hpo.objective.settings import Aim, SearchSettings
-from codegen_hpo.records import Call, Event, Trial
+from codegen_hpo.records import Call, Event, Trial, trial_name
 from codegen_hpo.store import codec
 from codegen_hpo.tuner.base import NoProposal, Tuner
 from codegen_hpo.tuner.drive import drive
@@ -76,17 +76,17 @@ class Search:
     def _propose(self, running: Sequence[Turn]) -> Turn:
         number = len(self.trials) + len(running) + 1
         times = 0  # that the tuner had nothing to propose here, and the run was resumed
-        while self.notes.recall("tuning_ended", f"{_name(number)}/{times}"):
+        while self.notes.recall("tuning_ended", f"{trial_name(number)}/{times}"):
             times += 1
         if self.letters:
             self.letters.scope = f"tune/{number}" + (f"~{times}" if times else "")
-        event = self.notes.recall("call", _name(number))
+        event = self.notes.recall("call", trial_name(number))
         if event:
             call = codec.call_from_json(event.data)
         else:
             check_budget(self.settings.budget, self.notes.elapsed_s, self.trials, len(running))
-            call = self._start(number) or self._ask(f"{_name(number)}/{times}", running)
-            self.notes.note("call", _name(number), codec.call_to_json(call))
+            call = self._start(number) or self._ask(f"{trial_name(number)}/{times}", running)
+            self.notes.note("call", trial_name(number), codec.call_to_json(call))
         return Turn(number, call, self.letters.spent()._asdict() if self.letters else {})
 
     def _start(self, number: int) -> Call | None:
@@ -107,13 +107,14 @@ class Search:
             raise
 
     def _evaluate(self, turn: Turn) -> Trial:
-        event = self.notes.recall("trial", _name(turn.number))
+        event = self.notes.recall("trial", trial_name(turn.number))
         if event:
             return codec.trial_from_json(event.data)
         measured = self.objective.measure(dict(turn.call.arguments), turn.number)
         value = measured.value
         trial = Trial(
             number=turn.number,
+            code_hash=measured.code_hash,
             call=turn.call,
             outcome=measured.outcome,
             score=value,
@@ -136,7 +137,3 @@ class Search:
 def execution(number: int) -> str:
     """The scope in which a model is asked while the call of this number is carried out."""
     return f"execute/{number}"
-
-
-def _name(number: int) -> str:
-    return f"t{number:03d}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from codegen_hpo.engine.journal import Journal
@@ -15,6 +16,7 @@ from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import Ledger, price_of
 from codegen_hpo.llm.messages import Ask
 from codegen_hpo.objective.base import Objective
+from codegen_hpo.objective.disclosure import text_without_paths
 from codegen_hpo.objective.search import Notes, Search
 from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.objective.unrecorded import Unrecorded, counted
@@ -44,8 +46,13 @@ class Companion(Protocol):
     def executor(self, objective: Objective, journal: Journal, letters: "Correspondence | None") -> Objective:
         """What carries out the calls: the objective itself, or one that has a model carry them out."""
 
-    def record(self, trials: Sequence[Trial], journal: Journal) -> None:
+    def record(self, trials: Sequence[Trial], journal: Journal, letters: "Correspondence | None") -> None:
         """Called when a trial was told; the trials are in the order of their calls."""
+
+    def stop(
+        self, trials: Sequence[Trial], why: str, journal: Journal, letters: "Correspondence | None"
+    ) -> None:
+        """Called when something stops the search before its end."""
 
     def conclude(
         self, trials: Sequence[Trial], ending: Ending, journal: Journal, letters: "Correspondence | None"
@@ -79,17 +86,31 @@ class ObjectiveSession:
         with _kept(self.folder), self.folder.writing():
             journal = Journal(self.folder, self.sinks)
             first = self._begin(journal)
-            with _told(journal):
+            with end_recorded(journal):
                 letters = self._letters(journal)
                 tuner = self._tuner(letters.ask if letters else None, first.budget.trials)
                 search = self._search(journal, tuner, letters)
                 if self.companion:
                     _accompany(search, self.companion, journal, letters)
-                ending = search.run()
+                with self._stopped(search, journal, letters):
+                    ending = search.run()
                 if self.companion:
                     self.companion.conclude(search.trials, ending, journal, letters)
                 journal.note("finished", "", ending._asdict())
         return Result(search.trials, ending)
+
+    @contextmanager
+    def _stopped(self, search: Search, journal: Journal, letters: "Correspondence | None") -> Iterator[None]:
+        """Lets the companion tell what stops the search."""
+        try:
+            yield
+        except (KeyboardInterrupt, CodegenHpoError) as stop:
+            if self.companion:
+                why = "it was interrupted"
+                if isinstance(stop, CodegenHpoError):
+                    why = _portable(str(stop), journal.folder)
+                self.companion.stop(search.trials, why, journal, letters)
+            raise
 
     def _begin(self, journal: Journal) -> SearchSettings:
         """The settings of the first session; those of this one are recorded, and at first what is tuned.
@@ -168,7 +189,7 @@ def _accompany(
 
     def told(trial: Trial) -> None:
         on_trial(trial)
-        companion.record(search.trials, journal)
+        companion.record(search.trials, journal, letters)
 
     search.on_trial = told
     search.objective = companion.executor(search.objective, journal, letters)
@@ -188,7 +209,7 @@ def _require_equal(pairs: dict[str, tuple[object, object]]) -> None:
 
 
 @contextmanager
-def _told(journal: Journal) -> Iterator[None]:
+def end_recorded(journal: Journal) -> Iterator[None]:
     """Records what ends the session."""
     try:
         yield
@@ -196,8 +217,14 @@ def _told(journal: Journal) -> Iterator[None]:
         journal.note("interrupted", "", {})
         raise
     except CodegenHpoError as error:
-        journal.note("failed", type(error).__name__, {"message": str(error), "hint": error.hint})
+        message, hint = (_portable(text, journal.folder) for text in (str(error), error.hint))
+        journal.note("failed", type(error).__name__, {"message": message, "hint": hint})
         raise
+
+
+def _portable(text: str, folder: RunFolder) -> str:
+    """The text without paths of this machine."""
+    return text_without_paths(text, {folder.path: "RUN", Path(): "."})
 
 
 @contextmanager

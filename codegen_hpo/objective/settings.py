@@ -11,7 +11,10 @@ from codegen_hpo.objective.script.record import Script
 from codegen_hpo.space import Arguments, Space, canonical
 from codegen_hpo.task import Metric
 from codegen_hpo.tuner.make import TunerOptions
+from codegen_hpo.tuner.names import AGENTHPO
 from codegen_hpo.tuner.subject import objective_metric
+
+PROPOSING = "proposing"  # the event that a model is asked for the space: until it has one, there is no Aim
 
 
 class Commanded(NamedTuple):
@@ -20,6 +23,10 @@ class Commanded(NamedTuple):
     text: str
     begun_in: str  # the mark of the folder in which the run was begun
     walled: bool  # whether it runs in a container
+
+    @property
+    def how(self) -> str:
+        return "in a container" if self.walled else "as you and without a sandbox"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,7 @@ class Aim:
     command: Command | None = None  # what is run; neither it nor a script for a Python function
     script: Script | None = None
     space_by: str = ""  # who proposed the space: "llm:<model>"; empty for the user
+    notes: tuple[str, ...] = ()  # of what the space does not take from the configuration as it is
 
     @property
     def direction(self) -> Metric:
@@ -56,6 +64,7 @@ class Aim:
             "command": self.command.to_json() if self.command else None,
             "script": self.script.to_json() if self.script else None,
             "space_by": self.space_by,
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -63,6 +72,7 @@ class Aim:
         read = {
             "space": Space.from_json(data["space"]),
             "start": tuple(data["start"]),
+            "notes": tuple(data.get("notes", ())),
             "command": Command.from_json(data["command"]) if data["command"] else None,
             "script": Script.from_json(data["script"]) if data["script"] else None,
         }
@@ -86,6 +96,11 @@ class SearchSettings:
     reply_s: float = 300.0  # for one reply of the model, with all its attempts
     reply_tokens: int | None = None
     budget: Budget = field(default_factory=Budget)
+
+    @property
+    def called(self) -> str:
+        """The tuner's name, as the user gives it."""
+        return self.tuner if self.steps is None else AGENTHPO
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

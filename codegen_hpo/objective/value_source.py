@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueSource:
-    """A file, a pattern, or the lines of the output that are a number or an object with the metric.
+    """A file, a pattern, or the lines of the output that name the metric or, if none does, are a number.
 
     The file's name tells its format: `.jsonl` and `.ndjson` are JSON lines, `.csv` is CSV, a folder and a
     name with `tfevents` in it are events of TensorBoard, anything else is JSON.
@@ -39,6 +39,7 @@ class ValueSource:
     pattern: str = ""  # with one group
     pick: Literal["last", "best"] = "last"  # of several rows, matches or lines
     maximize: bool = False  # what is best
+    named: bool = False  # a line of the output that is a bare number is not taken for the value
 
     def __post_init__(self) -> None:
         if self.pick not in ("last", "best"):
@@ -90,7 +91,7 @@ class ValueSource:
                 return Told([], str(error))
         if self.pattern:
             return read_matches(output, self.pattern, self.metric)
-        return read_lines(output, self.metric)
+        return read_lines(output, self.metric, named=self.named)
 
     def _in_file(self, descriptor: int) -> Told:
         """What the file holds. Raises UnreadableError or ConfigError."""

@@ -1,6 +1,7 @@
 """A run directory: append-only events, and the files that they speak of."""
 
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -121,7 +122,14 @@ class RunFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Holds the run's lock, drops a last line that a kill left torn, and reads what others wrote."""
+        """Holds the run's lock, drops a last line that a kill left torn, and reads what others wrote.
+
+        Raises:
+            ConfigError: another process holds it, or a link stands in the place of the run's own files.
+        """
+        events = self.path / "events.jsonl"
+        for path in (events, self.path / "lock"):
+            self.require_own(path)
         lock = FileLock(self.path / "lock")
         with _write():
             try:
@@ -131,7 +139,6 @@ class RunFolder:
                     f"{self.path} is being written by another process", hint="wait for it, or stop it first"
                 ) from error
         try:
-            events = self.path / "events.jsonl"
             whole = events.read_bytes().rfind(b"\n") + 1
             with _write():
                 os.truncate(events, whole)
@@ -188,20 +195,36 @@ class RunFolder:
         return [event for event in self.events if event.kind in kinds]
 
     def write(self, name: str, content: bytes | str) -> Path:
-        """Writes one file of the run whole or not at all; `name` is relative, with forward slashes."""
+        """Writes one file of the run whole or not at all; `name` is relative, with forward slashes.
+
+        Raises:
+            ConfigError: it would be written out of the run, by a link.
+        """
         path = self.path / name
         part = path.with_name(path.name + ".part")
         data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+        self.require_own(path.parent)
         try:
             with _write():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                part.write_bytes(data)
+                part.unlink(missing_ok=True)  # what a kill left, or a link
+                with part.open("xb") as file:
+                    file.write(data)
                 part.replace(path)
         except OSError:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
         return path
+
+    def require_own(self, path: Path) -> None:
+        """Raises ConfigError if a link leads to this path of the run: it may have come by mail."""
+        for part in itertools.takewhile(lambda part: part != self.path, [path, *path.parents]):
+            if part.is_symlink():
+                raise ConfigError(
+                    f"{part} is a link, which a run does not hold: what is written there would go elsewhere",
+                    hint="remove the link, or put what it leads to in its place",
+                )
 
     def write_json(self, name: str, data: object) -> Path:
         return self.write(name, json.dumps(data, indent=1, allow_nan=False) + "\n")
@@ -230,3 +253,10 @@ def _event(line: Mapping[str, Any]) -> Event:
 def list_runs(root: Path) -> list[Path]:
     """The run directories below `root`, oldest first."""
     return sorted(path.parent for path in root.glob("*/events.jsonl"))
+
+
+def list_all_runs(root: Path) -> list[Path]:
+    """The same, and after them those in folders of several runs, as `tune-script --repeats` makes them."""
+    runs = list_runs(root)
+    deeper = (path.parent for path in root.glob("*/*/events.jsonl"))
+    return [*runs, *sorted(path for path in deeper if path.parent not in runs)]

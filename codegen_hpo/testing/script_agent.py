@@ -1,4 +1,5 @@
-"""A model that plays all parts of AgentHPO: it proposes, carries out, and has the last word.
+"""A model that plays all parts of AgentHPO: it proposes a space and its values, carries them out, and has the
+last word.
 
     with ScriptedServer(ScriptAgent(budget=10)) as server:
         ...
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from codegen_hpo.testing.proposed_space import proposed_space
 from codegen_hpo.testing.replies import Scripted, call, fault, text
 from codegen_hpo.testing.strategies import LocalSearch
 from codegen_hpo.testing.tuning_prompts import Lacking, schema_of
@@ -48,7 +50,9 @@ class ScriptAgent:
     def __call__(self, request: Mapping[str, Any]) -> Scripted:
         functions = _functions(request)
         try:
-            if "run_script" in functions:
+            if "propose_space" in functions:
+                name, arguments = "propose_space", proposed_space(request)
+            elif "run_script" in functions:
                 name, arguments = _carried_on(request)
             elif "conclude" in functions:
                 name, arguments = "conclude", _last_word(request)
@@ -84,7 +88,8 @@ def _carried_on(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             return "load_config", {}
         case ["load_config"]:
             for name in values:
-                if name.rpartition(".")[2] not in turns[-1].told:
+                shown = turns[-1].told
+                if name.rpartition(".")[2] not in shown and "{arguments}" not in shown:
                     raise Lacking(f"{name} in the configuration")
             return "write_config", {"values": values}
         case [*_, "write_config"]:

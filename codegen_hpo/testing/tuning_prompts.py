@@ -62,7 +62,7 @@ class Prompt(NamedTuple):
 def read_prompt(request: Mapping[str, Any]) -> Prompt:
     """What the body of a request shows. Raises Lacking."""
     schema, tool = schema_of(request)
-    lines = list(_lines(request))
+    lines = list(told_lines(request))
     texts = [line for line, _ in lines]
     higher, lower = (any(f"{way} is better" in line for line in texts) for way in ("higher", "lower"))
     if higher == lower:
@@ -91,7 +91,7 @@ def schema_of(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     return json.loads(rest), ""
 
 
-def _lines(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def told_lines(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """The user's lines outside code fences, each with the arguments of the model's reply before it.
 
     What that reply told of reasons beside its arguments is among these as "reasons".

@@ -2,7 +2,8 @@
 
 "compressed" lists all trials in one message and "chat" is the whole dialogue ("Using Large Language Models
 for Hyperparameter Optimization", arXiv 2312.04528, section 2.2). "digest" shows only the best, the latest and
-the failed ones, for a tuner that keeps its state elsewhere (Centaur, arXiv 2603.24647).
+the failed ones, for a tuner that keeps its state elsewhere (Centaur, arXiv 2603.24647), and in place of any
+list of more than sixty trials.
 """
 
 from collections.abc import Sequence
@@ -20,9 +21,15 @@ Form = Literal["compressed", "chat", "digest"]
 
 MODEL = "llm"  # in `Call.proposed_by`
 THOUGHTS = 2000  # characters kept of the model's own words
+LISTED = 60  # trials that are all shown
 BEST, LATEST, FAILURES = 5, 20, 10  # trials that a digest shows; of the failures, those before the latest
 _DETAILED = 3  # the best and the latest trials of this number show their curves and whole errors
 _BLOCK = 50  # a dialogue covers the latest 50 to 99 trials
+
+
+def compressed(trials: Sequence[Trial], subject: Subject) -> str:
+    """Every trial, or the digest of many: a prompt has its limits."""
+    return (listed if len(trials) <= LISTED else digest)(trials, subject)
 
 
 def listed(trials: Sequence[Trial], subject: Subject) -> str:
@@ -33,13 +40,15 @@ def listed(trials: Sequence[Trial], subject: Subject) -> str:
 def digest(trials: Sequence[Trial], subject: Subject) -> str:
     """The best five, the latest twenty and the failures before these: bounded, whatever the history."""
     earlier_failures = [trial for trial in trials[:-LATEST] if trial.loss is None]
+    best, latest, failures = ranked(trials)[:BEST], trials[-LATEST:], earlier_failures[-FAILURES:]
     return render(
         "tune_digest",
         count=len(trials),
         failed=sum(trial.loss is None for trial in trials),
-        best=_feedbacks(ranked(trials)[:BEST], trials, subject),
-        latest=_feedbacks(trials[-LATEST:], trials, subject),
-        failures=_feedbacks(earlier_failures[-FAILURES:], trials, subject),
+        left_out=len(trials) - len({trial.number for trial in [*best, *latest, *failures]}),
+        best=_feedbacks(best, trials, subject),
+        latest=_feedbacks(latest, trials, subject),
+        failures=_feedbacks(failures, trials, subject),
         failures_left_out=max(0, len(earlier_failures) - FAILURES),
     )
 
@@ -59,7 +68,7 @@ def dialogue(trials: Sequence[Trial], subject: Subject, question: str, words: Wo
     folded = max(0, len(trials) // _BLOCK - 1) * _BLOCK
     told = [subject.text]
     if folded:
-        told.append(listed(trials[:folded], subject))
+        told.append(compressed(trials[:folded], subject))
     turns: list[Message] = []
     leader = next(iter(ranked(trials[:folded])), None)
     for trial in trials[folded:]:

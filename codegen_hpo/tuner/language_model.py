@@ -15,10 +15,10 @@ from codegen_hpo.space import Space, canonical
 from codegen_hpo.tuner import points
 from codegen_hpo.tuner.base import NoProposal
 from codegen_hpo.tuner.feedback import arguments_text, result_line, usable
-from codegen_hpo.tuner.history import MODEL, THOUGHTS, Form, dialogue, digest, listed
+from codegen_hpo.tuner.history import MODEL, THOUGHTS, Form, compressed, dialogue, digest
 from codegen_hpo.tuner.reply import Proposal, read_reply
 from codegen_hpo.tuner.subject import Subject
-from codegen_hpo.tuner.tool import Words, form, schema_text, space_tool
+from codegen_hpo.tuner.tool import REASONED, Words, form, schema_text, space_tool
 
 Role = Literal["expert", "plain"]
 Replies = Literal["call", "json"]
@@ -34,7 +34,8 @@ class LLMTuner:
         history: the form in which the trials are shown.
         reasoning: asks for a short analysis with each call; it is kept in `Call.reasoning`.
         reasons: asks for a reason for each value (AgentHPO, arXiv 2402.01881, section 3.1); they are kept in
-            `Call.reasons`, as far as they are given.
+            `Call.reasons`, as far as they are given. In a space of more than thirty hyperparameters none are
+            asked for.
         role: whether the system message makes an expert of the model (arXiv 2312.04528, appendix B.4).
         replies: by a function call, or as one JSON object in the text.
         model: the model's name, for the record.
@@ -58,10 +59,10 @@ class LLMTuner:
         self.name = f"{MODEL}:{model}" if model else MODEL
         self._space, self._ask, self._subject = space, ask, subject
         self._history, self._role, self._replies = history, role, replies
-        self._reasoning, self._reasons = reasoning, reasons
+        self._reasoning, self._reasons = reasoning, reasons and len(space) <= REASONED
         self._complaints = complaints
         self._told: list[Trial] = []
-        self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning, reasons=reasons)
+        self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning, reasons=self._reasons)
 
     def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
         """The model's next call.
@@ -134,7 +135,7 @@ class LLMTuner:
             words = None if called else Words.beside(self._space)
             turns = dialogue(self._told, self._subject, question, words)
         else:
-            show = digest if self._history == "digest" else listed
+            show = digest if self._history == "digest" else compressed
             turns = [
                 Message("user", f"{self._subject.text}\n\n{show(self._told, self._subject)}\n\n{question}")
             ]

@@ -21,6 +21,7 @@ _MODEL = {
     "centaur": _CLASSICAL["cmaes"],
 }
 
+AGENTHPO = "agenthpo"  # of scripts only: "llm" with reasons, its calls carried out by the Executor
 CLASSICAL = tuple(_CLASSICAL)
 TUNERS = (*_CLASSICAL, *_MODEL)
 

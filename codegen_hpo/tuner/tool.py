@@ -9,6 +9,7 @@ from codegen_hpo.llm.prompts import quoted
 from codegen_hpo.llm.schema import strict_object
 from codegen_hpo.space import Choice, Dimension, Int, Scalar, Space
 
+REASONED = 30  # hyperparameters: of more, a reason for each would make the reply too long
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 

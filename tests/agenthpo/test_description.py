@@ -8,6 +8,7 @@ from codegen_hpo.agenthpo.description import Description, Lack, completed, missi
 from codegen_hpo.agenthpo.goal import Goal
 from codegen_hpo.errors import ConfigError
 
+FACTS = "## Dataset\nd\n## Model\nm\n"
 TASK = """# Digits
 
 A course project.
@@ -122,7 +123,15 @@ def test_nothing_is_asked_where_nothing_is_missing() -> None:
         raise AssertionError(lack)
 
     told = completed(read_description(TASK), ask=nobody)
-    assert told == (read_description(TASK), Goal("val_accuracy", True))
+    assert told == (read_description(TASK), Goal("val_accuracy", True), "")
+
+
+def test_a_goal_that_cannot_be_read_is_told_before_anything_is_asked() -> None:
+    def nobody(lack: Lack) -> str:
+        raise AssertionError(lack)
+
+    with pytest.raises(ConfigError, match="'make it good' does not say"):
+        completed(read_description("A course project."), "make it good", nobody)
 
 
 def test_the_goal_may_stand_in_a_text_without_parts_or_beside_it() -> None:
@@ -138,9 +147,28 @@ def test_the_goal_may_stand_in_a_text_without_parts_or_beside_it() -> None:
 def test_two_goals_that_contradict_each_other_are_refused() -> None:
     description = read_description(TASK)
     assert completed(description, "maximize val_accuracy").goal == Goal("val_accuracy", True)
-    for other in ("minimise val_accuracy", "maximise val_f1"):
-        with pytest.raises(ConfigError, match=f"says 'Maximise val_accuracy'.*'{other}'"):
-            completed(description, other)
+    with pytest.raises(ConfigError, match=r"says 'Maximise val_accuracy'.*'minimise val_accuracy'"):
+        completed(description, "minimise val_accuracy")
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ("We want the highest accuracy on the validation set.", "highest accuracy"),
+        ("Not the lowest loss but the highest val_accuracy counts.", "lowest loss"),
+        ("Maximise val_f1.", "Maximise val_f1"),
+    ],
+)
+def test_a_goal_that_is_given_goes_before_one_of_another_metric_and_says_so(wish: str, said: str) -> None:
+    told = completed(read_description(f"{FACTS}## Goal\n{wish}"), "maximise val_accuracy")
+    assert told.goal == Goal("val_accuracy", True)
+    assert repr(said) in told.note
+    assert "what counts is 'maximise val_accuracy'" in told.note
+
+
+@pytest.mark.parametrize("wish", ["Maximise val_accuracy.", "The highest validation accuracy, please.", ""])
+def test_nothing_is_told_of_goals_that_agree(wish: str) -> None:
+    assert completed(read_description(f"{FACTS}## Goal\n{wish}"), "maximise val_accuracy").note == ""
 
 
 def test_a_goal_in_words_of_everyday_needs_the_name_of_its_metric() -> None:
@@ -149,8 +177,9 @@ def test_a_goal_in_words_of_everyday_needs_the_name_of_its_metric() -> None:
         completed(description)
     assert "Which metric does 'Maximise the validation'" in refused.value.hint
     assert completed(description, "maximise val_acc").goal == Goal("val_acc", True)
-    with pytest.raises(ConfigError, match="given beside it is 'minimise val_acc'"):
-        completed(description, "minimise val_acc")
+    told = completed(description, "minimise train_seconds")
+    assert told.goal == Goal("train_seconds", False)
+    assert "says 'Maximise the validation'" in told.note
 
 
 def test_a_long_part_leaves_room_for_the_others_and_nothing_steers_a_display() -> None:

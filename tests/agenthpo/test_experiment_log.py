@@ -5,16 +5,19 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
+from codegen_hpo.agenthpo.course import Course
 from codegen_hpo.agenthpo.experiment_log import experiment_log
 from codegen_hpo.agenthpo.final_analysis import FinalAnalysis
 from codegen_hpo.agenthpo.importance import importances
+from codegen_hpo.engine.settings import Budget
 from codegen_hpo.llm.ledger import Ledger, Price
 from codegen_hpo.llm.messages import Reply, Usage
 from codegen_hpo.objective.script.record import Script
-from codegen_hpo.objective.settings import Aim
+from codegen_hpo.objective.settings import Aim, SearchSettings
 from codegen_hpo.objective.value_source import ValueSource
 from codegen_hpo.records import Call, Outcome, Series, Trial
 from codegen_hpo.space import Choice, Float, Int, Space
+from codegen_hpo.tuner.make import TunerOptions
 
 SPACE = Space(
     {
@@ -137,6 +140,15 @@ def test_the_log_tells_the_space_its_base_and_who_proposed_it() -> None:
     assert "proposed by llm:some-model" in experiment_log(proposed, (), None, Ledger())
 
 
+def test_a_trials_analysis_may_state_what_its_script_printed() -> None:
+    trials = [trial(1, 0.9, words="train_loss 0.3117"), trial(2, 0.8, words="train_loss 0.3117")]
+    trials = [replace(one, outcome=replace(one.outcome, notes=())) for one in trials]
+    printed = {"t001": "train_loss=0.3117", "t002": "train_loss=0.4"}
+    log = experiment_log(AIM, trials, None, Ledger(), lambda one: printed[one.name])
+    assert "not in the log" not in section(log, "### Trial 1")
+    assert "not in the log" in section(log, "### Trial 2")
+
+
 def test_the_leaderboard_ranks_the_trials_and_tells_the_failed_ones() -> None:
     standing = section(whole("words"), "## Where it stands")
     assert "Trial 2 is the best of 4, with 0.97348: +0.0208 (+2.2 %) against the base's 0.9527." in standing
@@ -148,6 +160,49 @@ def test_the_leaderboard_ranks_the_trials_and_tells_the_failed_ones() -> None:
     assert row(standing, "–") == ["–", "3", "the model", "failed (error)", "12.3"]
     assert row(standing, "trials") == ["trials", "1", "3"]
     assert row(standing, "best") == ["best", "0.9527", "0.97348"]
+
+
+def test_what_was_asked_of_the_search_and_why_it_ended_is_told() -> None:
+    settings = SearchSettings(
+        tuner="llm",
+        tuning=TunerOptions(reasons=True, history="chat"),
+        steps=8,
+        seed=7,
+        model="some-model",
+        budget=Budget(trials=5, tokens=123_000),
+    )
+    trials = search("")[:2]
+
+    def log(ended: str) -> str:
+        course = Course(settings=settings, ended=ended)
+        return experiment_log(AIM, trials, None, Ledger(), course=course)
+
+    task = section(log(""), "## The task")
+    assert "- Tuner: `agenthpo`; seed 7, at most 8 replies of the Executor a trial, history chat." in task
+    assert "- Model: `some-model`." in task
+    assert "- At most 5 trials, 123000 tokens of the model; 1 at a time." in task
+    standing = "\n\n2 of 5 trials are done{}\n"
+    assert standing.format("; the search had not ended when this was written.") in log("")
+    early = ". The search ended early: the budget of 123000 tokens is used up."
+    assert standing.format(early) in log("the budget of 123000 tokens is used up")
+
+
+def test_one_step_that_repeats_the_result_is_no_course() -> None:
+    single = Series("val_accuracy", (1.0,), (0.9,))
+
+    def log(*trajectory: Series) -> str:
+        return experiment_log(AIM, (trial(1, 0.9, trajectory=trajectory),), None, Ledger())
+
+    assert "How it went" not in log(single)
+    assert "How it went" in log(single, Series("val_loss", (1.0,), (0.3,)))
+    assert "How it went" in log(Series("val_accuracy", (1.0, 2.0), (0.8, 0.9)))
+
+
+def test_each_trial_names_its_folder() -> None:
+    trials = search("")
+    log = experiment_log(AIM, trials, None, Ledger(), folder=lambda one: f"trials/{one.name}.1")
+    assert "What it printed and left is in `trials/t003.1`." in section(log, "### Trial 3")
+    assert "What it printed" not in whole("")
 
 
 def test_a_trial_tells_each_value_what_it_was_before_and_the_reason() -> None:
@@ -194,7 +249,7 @@ def test_a_turn_of_the_model_that_another_tuner_took_says_why() -> None:
 
 def test_a_failed_trial_shows_its_error_in_a_fence_that_it_cannot_end() -> None:
     told = section(whole("Traceback\n```\nescaped"), "### Trial 3: failed")
-    assert "**Failed** after 12.3 s: it ended with an error (error)." in told
+    assert "**Failed** after 12.3 s: it ended with an error." in told
     assert "````\nTraceback\n```\nescaped\n````" in told
 
 
@@ -225,6 +280,7 @@ def test_the_computed_importance_stands_beside_the_models_words() -> None:
     log = experiment_log(AIM, trials, final(trials, "it mattered"), Ledger())
     told = section(log, "### Influence of each hyperparameter")
     assert "estimated from 12 trials" in told
+    assert "add up to 1 even where nothing matters" in told
     _, importance, fact, words = row(told, "`optimizer.lr`")
     assert float(importance) > 0.5
     assert "rank correlation of a higher value with a better metric: +1.00 over 12 trials" in fact

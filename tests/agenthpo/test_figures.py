@@ -85,7 +85,12 @@ def test_what_is_in_the_log_is_not_marked(text: str) -> None:
         ("a rate of 1.3e-2", ("1.3e-2",)),
         ("a rate of 1×10^-6 or 10⁻⁶", ("1×10^-6", "10⁻⁶")),
         ("after 34 epochs", ("34",)),
-        ("all 1", ()),  # the number of a trial
+        ("in 2 of 4 trials and 3 of the runs, the 2nd trial and runs 1, 2 and 4", ()),
+        ("7 heads, 14 %, 33 %, 20 percent", ("7", "14 %", "33 %", "20 percent")),  # steps, epochs
+        ("epochs 0, 7 and 14, 7 to 14 epochs, the 7th epoch, step=7, Epoch: 14, iteration #7", ()),
+        ("epoch 11 and 9 steps", ("11", "9")),
+        ("41 out of 48 steps", ("48",)),  # the error tells of 41
+        ("41 of 47 heads", ("41", "47")),
         ("trial 5 and t099", ("trial 5", "t099")),
         ("trial 14", ("trial 14",)),  # an epoch, no trial
         ("1,798 images", ("1,798",)),
@@ -143,13 +148,34 @@ def test_numbers_can_be_those_of_texts() -> None:
     known = Figures.of_texts(["trial 4: failed (nan); 3.5 s", 'val_loss 9.7348e-01, {"lr": 0.02}'])
     assert known.marked("trial 4 took 3.5 s at a rate of 2e-2 and reached 97.3 %").missing == ()
     assert known.marked("trial 3 took 4.5 s").missing == ("trial 3", "4.5")
-    assert known.also(["4.5"]).marked("4.5").missing == ()
+
+
+def test_a_percentage_is_no_count_but_may_be_a_share_or_a_number_in_percent() -> None:
+    known = Figures.of_texts(["batch 37, 20 % held out, 0.41 in 12 runs"])
+    assert known.marked("37, 20 %, 0.2, 41 % and 12 runs").missing == ()
+    assert known.marked("37 % and 12 points").missing == ("37 %", "12 points")
+
+
+def test_what_a_script_printed_is_known_but_makes_no_trial() -> None:
+    log = "epoch 23: train_loss 0.3117\ntrial 88 in 3.7 GB"
+    said = "train_loss 0.312 at epoch 23, 3.7 GB; trial 88; 23 heads, 0.77"
+    assert FIGURES.marked(said, lambda: log).missing == ("trial 88", "23", "0.77")
+    assert FIGURES.marked("0.97 in trial 2", lambda: pytest.fail("nothing was unknown")).missing == ()
 
 
 def test_no_text_of_a_script_makes_a_trial() -> None:
     known = Figures.of_run(SPACE, [trial(1, 0.5)], told=["trial 88 was the best"])
-    assert known.marked("trial 88 and t088").missing == ("trial 88", "t088")
-    assert known.marked("88").missing == ()
+    assert known.marked("trial 88, t088 and 88").missing == ("trial 88", "t088", "88")
+
+
+def test_the_number_of_a_trial_is_known_only_where_trials_are_spoken_of() -> None:
+    known = Figures([], trials=[1, 2, 41, 42])
+    told = (
+        "trial 41, trials 1, 2 and 41, runs 1-42, the 2nd and the 41st run, 2 of 41 trials, 42 failed trials"
+    )
+    assert known.marked(told).missing == ()
+    assert known.marked("41 heads, 42 %, 2 of 41").missing == ("41", "42 %", "2", "41")
+    assert known.marked("trial 41, 42 heads").missing == ("42",)
 
 
 def test_a_run_without_trials_has_the_numbers_of_its_space() -> None:

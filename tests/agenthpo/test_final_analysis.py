@@ -168,7 +168,7 @@ def test_a_search_in_which_all_failed_is_analysed_too() -> None:
     model = Model(WORDS)
     found = analyse(model, AIM, (trial(1, None),), ENDING)
     assert (found.best, found.summary) == ("", "Trial 2 was best.")
-    assert "none of 1 trials has a value" in model.asked
+    assert "the only trial has no value" in model.asked
 
 
 def test_the_prompt_is_bounded_however_many_trials_there_are() -> None:
@@ -177,6 +177,25 @@ def test_the_prompt_is_bounded_however_many_trials_there_are() -> None:
     analyse(model, AIM, many, ENDING)
     assert len(model.asked) < 20_000
     assert "Trial 399 " in model.asked
+
+
+def test_of_many_hyperparameters_only_the_most_important_are_explained() -> None:
+    space = Space({f"x{n:02d}": Float(0.0, 1.0, default=0.5) for n in range(50)})
+    names = [f"x{n:02d}" for n in range(20)]
+    words = WORDS | {"influence": dict.fromkeys(names, "Unclear.")}
+    model = Model(words | {"influence": dict.fromkeys(space, "Unclear.")}, words)
+    found = analyse(model, Aim(space=space), (trial_at(space),), ENDING)
+    assert list(found.influence) == names
+    assert model.requests[0].tools[0].parameters["properties"]["influence"]["required"] == names
+    assert "influence has 'x20'" in model.requests[1].messages[-1].content
+    assert "The first 20 of 50 hyperparameters" in model.asked
+    assert "for each hyperparameter of the last list" in model.asked
+    assert model.asked.count("no trial has a value") + model.asked.count("always 0.5") == 20
+
+
+def trial_at(space: Space) -> Trial:
+    call = Call(arguments=space.defaults(), proposed_by="default")
+    return Trial(number=1, call=call, outcome=Outcome(status="ok"), score=0.5, loss=0.5)
 
 
 def test_json_and_back() -> None:

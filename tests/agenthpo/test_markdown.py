@@ -95,3 +95,9 @@ def test_a_long_text_is_cut() -> None:
     assert len(inline("x" * 10_000)) == INLINE_CHARACTERS
     assert inline("x" * 10_000).endswith("…")
     assert len(quotation("line\n" * 10_000)) < 10_000
+
+
+def test_a_long_word_takes_no_long_time_to_read() -> None:
+    text = "a" * 200_000
+    assert inline(text, limit=300_000) == text
+    assert inline(f"{text}@b c", limit=300_000) == f"`{text}@b` c"

@@ -195,11 +195,12 @@ def test_a_space_written_as_a_file_is_read_back_as_it_was() -> None:
         {
             "model.width": Int(8, 256, log=True, default=32, description='Units "wide"\\.'),
             "lr": Float(1e-5, 0.1, log=True, default=1e-3),
-            "act": Choice(("relu", "µ"), default="relu"),
+            "act": Choice(("relu", "µ", "\U0001f600", "a\x7f\u202eb\x9b\n"), default="relu"),
             "bias": Choice((False, True), default=True),
             "free": Float(0.0, 1.0),
         }
     )
     written = space_as_toml(space)
     assert space_from_toml(tomllib.loads(written), "space.toml") == space, written
+    assert written.replace("\n", "").isprintable()
     assert json.dumps(space.to_json()) == json.dumps(space_from_toml(tomllib.loads(written), "s").to_json())

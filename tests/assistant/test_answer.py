@@ -165,6 +165,25 @@ def test_events_are_listed_and_read_and_may_then_be_named(searched: Path) -> Non
     assert event.facts.startswith('event 2: "objective" at 0 s')
 
 
+def test_of_a_long_list_only_the_events_that_are_shown_may_be_named(searched: Path, tmp_path: Path) -> None:
+    run = tmp_path / "long"
+    shutil.copytree(searched, run)
+    folder = RunFolder.open(run)
+    with folder.writing():
+        notes = [folder.record("note", f"execute/{n}/{'x' * 20}", {}, 1e4).number for n in range(60)]
+    listing = replies.call({"kind": "note"}, name="list_events")
+    model = Asked(listing, say("So.", events=notes[:1]))
+    refused = answer(run, "what was noted?", model.ask, steps=2)
+    shown = model.told[1].rpartition("What came of it:")[2]
+    listed = [number for number in notes if f"event {number}:" in shown]
+    assert "(cut here)" not in shown
+    assert listed == notes[-len(listed) :]
+    assert f"({60 - len(listed)} earlier ones are left out)" in shown
+    assert f"event {notes[0]} was not shown to you" in refused.reason
+    found = answer(run, "what?", Asked(listing, say("So.", events=listed)).ask, steps=2)
+    assert [event.name for event in found.events] == [f"event {number}" for number in listed]
+
+
 def test_numbers_that_were_not_shown_are_marked(searched: Path) -> None:
     model = Asked(look("t004"), say("lr was 0.09; 0.055 would have worked.", trials=["t004"]))
     found = answer(searched, QUESTION, model.ask)
@@ -322,4 +341,4 @@ def test_a_link_in_a_run_that_came_by_mail_is_not_followed(commanded: Path, tmp_
     model = Asked(look("t001", "log"), say("Nothing.", certain=False))
     answer(run, "why?", model.ask)
     assert "1234" not in model.told[1]
-    assert "nothing that t001 printed was kept" in model.told[1]
+    assert "links are not followed" in model.told[1]

@@ -5,6 +5,7 @@ import pytest
 from codegen_hpo.cli.follow import Follow
 from codegen_hpo.cli.outcome import against, counted, resume_command
 from codegen_hpo.engine.settings import Budget, Settings
+from codegen_hpo.objective.settings import SearchSettings
 from codegen_hpo.records import Event
 from codegen_hpo.scoring.baselines import Baseline
 from codegen_hpo.store.history import History
@@ -90,7 +91,29 @@ def test_a_turn_that_another_tuner_took_says_why_on_a_line_that_nothing_can_forg
     assert len(lines[1]) < 140
 
 
-def trial_event(score: float, fallback: str = "") -> Event:
+def test_a_long_error_keeps_its_kind_and_the_name_of_the_file_at_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = f"FileNotFoundError: [Errno 2] No such file or directory: '{'folder/' * 30}train.csv'"
+    Follow("rmse").receive(trial_event(None, error=error))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "error: FileNotFoundError: [Errno 2]" in line
+    assert "folder/train.csv'  2.0s" in line
+    assert len(line) < 230
+
+
+@pytest.mark.parametrize(("steps", "told"), [(8, "tuner agenthpo, m at u"), (None, "tuner llm, m at u")])
+def test_the_model_with_its_executor_is_called_agenthpo(
+    capsys: pytest.CaptureFixture[str], steps: int | None, told: str
+) -> None:
+    settings = SearchSettings(tuner="llm", steps=steps, model="m", endpoint="u").to_json()
+    event = Event(number=1, kind="settings", key="", data=settings, elapsed_s=0.0, time="")
+    Follow("rmse").receive(event)
+    assert capsys.readouterr().err.strip().endswith(told)
+
+
+def trial_event(score: float | None, fallback: str = "", error: str = "") -> Event:
     call = {"arguments": {"width": 64}, "proposed_by": "tpe", "reasoning": "", "fallback": fallback}
-    data = {"number": 1, "call": call, "outcome": {}, "loss": score, "score": score, "wall_s": 2.0}
+    outcome = {"status": "error", "error": error}
+    data = {"number": 1, "call": call, "outcome": outcome, "loss": score, "score": score, "wall_s": 2.0}
     return Event(number=1, kind="trial", key="c01/1", data=data, elapsed_s=1.0, time="")

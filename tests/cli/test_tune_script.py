@@ -87,7 +87,66 @@ def test_without_a_model_a_classical_tuner_needs_a_goal_and_a_space(cli: Cli, tm
     assert "chosen by tpe" in (run / "experiments.md").read_text()
     code, _, err = cli(*TUNE)
     assert code == 3
-    assert "no space to search" in err
+    assert "no model is configured, so --space is needed" in err
+
+
+def test_without_a_model_and_a_space_nothing_else_is_asked_for_first(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "task.md").write_text("Nothing yet.")
+    code, _, err = cli(*TUNE)
+    assert code == 3
+    assert "no model is configured, so --space is needed" in err
+    assert "lacks" not in err
+
+
+def test_at_a_terminal_a_goal_that_cannot_be_read_is_asked_for_again(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "task.md").write_text("Nothing yet.")
+    answers = iter(["", " ", "make it good", "maximise the validation accuracy", "maximise acc"])
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: next(answers))
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    code, out, err = cli(*TUNE, "--space", "space.toml", "--trials", "1")
+    assert code == 0, err
+    assert "Best: t001, acc 0.8" in out
+    assert "'make it good' does not say what to do with which metric" in err
+    assert "names its metric in several words" in err
+
+
+def test_a_metric_of_several_words_can_be_answered_at_a_terminal(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "task.md").write_text("Nothing yet.")
+    (tmp_path / "train.py").write_text("print('val acc: 0.5')")
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: "maximise `val acc`")
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    code, out, err = cli(*TUNE[:6], "--space", "space.toml", "--trials", "1")
+    assert code == 0, err
+    assert "Best: t001, val acc 0.5" in out
+
+
+def test_values_without_any_effect_are_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT.replace('given["lr"]', "0.1").replace('given["act"]', '"p"'))
+    code, out, err = cli(*TUNE, "--space", "space.toml", "--trials", "3", "--tuner", "random")
+    assert code == 0, err
+    assert "Warning: all 3 trials with a value have exactly the same, 0.8," in out
+    (run,) = (tmp_path / "runs").iterdir()
+    assert "the values seem to have no effect" in (run / "experiments.md").read_text()
+
+
+def test_a_key_without_a_models_name_is_no_trouble_where_no_model_is_asked(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.delenv("CODEGEN_HPO_MODEL", raising=False)
+    given = (*TUNE, "--space", "space.toml", "--trials", "2")
+    code, _, err = cli(*given, "--tuner", "random")
+    assert code == 0, err
+    code, _, err = cli(*given)
+    assert code == 3
+    assert "--tuner tpe with --space does without a model" in err
+    assert "cookbook" not in err
 
 
 def test_what_a_description_lacks_is_named_before_anything_is_spent(cli: Cli, tmp_path: Path) -> None:
@@ -98,6 +157,18 @@ def test_what_a_description_lacks_is_named_before_anything_is_spent(cli: Cli, tm
     assert code == 3
     assert "lacks: model and goal" in err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_bare_number_of_the_output_is_not_taken_for_the_metric(cli: Cli, tmp_path: Path) -> None:
+    given = (*TUNE[:6], "--space", "space.toml", "--tuner", "random", "--goal", "max acc", "--trials", "1")
+    (tmp_path / "train.py").write_text("print('acc = 0.75')\nprint(1437)")
+    code, out, err = cli(*given, "--json")
+    assert code == 0, err
+    assert json.loads(out)["best"]["value"] == 0.75
+    (tmp_path / "train.py").write_text("print(1437)")
+    code, _, err = cli(*given)
+    assert code != 0
+    assert "no line of its output is a JSON object with 'acc', or 'acc: NUMBER'" in err
 
 
 def test_a_space_that_the_model_proposes_is_shown_and_held_to(cli: Cli, tmp_path: Path) -> None:
@@ -114,7 +185,15 @@ def test_a_space_that_the_model_proposes_is_shown_and_held_to(cli: Cli, tmp_path
         endpoint = ("--base-url", server.base_url, "--model", "m")
         code, _, err = cli(*TUNE, *endpoint, "--trials", "2")
         assert code == 0, err
-        assert "lr: 0.01 to 1, log scale, now 0.1   Step size." in err
+        lines = [
+            '["lr"]',
+            'type = "float"',
+            "low = 0.01",
+            "high = 1.0",
+            "log = true",
+            'description = "Step size."',
+        ]
+        assert "\n".join([*lines, "default = 0.1"]) in err
         code, out, err = cli("resume", "latest", "--trust-command", "--trials", "2", "--json")
     assert code == 0, err
     assert json.loads(out)["trials"] == 2
@@ -122,6 +201,82 @@ def test_a_space_that_the_model_proposes_is_shown_and_held_to(cli: Cli, tmp_path
     assert run.aim
     assert run.aim.space_by == "llm:m"
     assert [sorted(trial.call.arguments) for trial in run.history.trials] == [["lr"], ["lr"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [("--lr {lr}", ()), ("", ("--space", "lr.toml")), ("{arguments}", ("--space", "lr.toml"))],
+)
+def test_the_scripted_agents_tune_what_a_command_line_holds(
+    cli: Cli, tmp_path: Path, command: str, given: tuple[str, ...]
+) -> None:
+    (tmp_path / "lr.toml").write_text(SPACE.partition("[act]")[0])
+    (tmp_path / "train.py").write_text(
+        "import json, os\nprint('acc:', json.load(open(os.environ['CODEGEN_HPO_ARGUMENTS']))['lr'])"
+    )
+    with ScriptedServer(ScriptAgent(budget=2, trajectories=False)) as server:
+        words = f"{sys.executable} -S train.py {command}"
+        endpoint = ("--base-url", server.base_url, "--model", "m")
+        code, _, err = cli("tune-script", words, "--about", "task.md", *given, "--trials", "2", *endpoint)
+    assert code == 0, err
+    trials = Run.open(next((tmp_path / "runs").iterdir())).history.trials
+    assert [trial.call.fallback for trial in trials] == ["", ""]
+    assert all("acc came to" in trial.analysis for trial in trials)
+
+
+def test_an_image_without_a_container_is_refused(cli: Cli) -> None:
+    code, _, err = cli(*TUNE, "--image", "mine")
+    assert code == 2
+    assert "--image is for --sandbox docker" in err
+
+
+def test_an_unknown_tuner_is_told_all_that_there_are(cli: Cli) -> None:
+    code, _, err = cli(*TUNE, "--tuner", "foo")
+    assert code == 2
+    assert "one of agenthpo, random, tpe" in " ".join(err.split())
+
+
+def test_a_run_without_a_space_says_what_it_is_and_begun_again_asks_anew(cli: Cli, tmp_path: Path) -> None:
+    wanted = {"name": "lr", "kind": "float", "low": 0.01, "high": 1.0, "log": True, "options": []}
+    good = [wanted | {"description": ""}]
+
+    def answers(*proposals: list[Any]) -> list[Scripted]:
+        return [replies.call({"hyperparameters": sent}, name="propose_space") for sent in proposals]
+
+    given = (*TUNE, "--tuner", "random", "--trials", "1", "--model", "m")
+    with ScriptedServer(answers(*[[]] * 12, good)) as server:
+        endpoint = ("--base-url", server.base_url)
+        code, _, err = cli(*given, *endpoint)
+        assert code == 3
+        assert "the model proposed no usable space" in err
+        assert "go on with" not in err
+        for command in (("show", "latest"), ("resume", "latest", "--trust-command")):
+            code, out, err = cli(*command)
+            assert (code, out) == (3, "")
+            assert "ended before the model had proposed a space" in err
+            assert "damaged" not in err
+        code, out, err = cli("show", "latest", "--prompt")
+        assert (code, out.count("call of propose_space")) == (0, 6)
+        assert "failed" in cli("runs")[1]
+
+        repeats = (*given, *endpoint, "--repeats", "1", "--out", "repeats")
+        assert cli(*repeats)[0] == 3
+        code, _, err = cli(*repeats)
+        assert code == 0, err
+    assert len(server.requests) == 13
+
+
+def test_a_classical_search_over_a_proposed_space_goes_on_without_the_model(cli: Cli, tmp_path: Path) -> None:
+    wanted = {"name": "lr", "kind": "float", "low": 0.01, "high": 1.0, "log": True, "options": []}
+    proposal = replies.call({"hyperparameters": [wanted | {"description": ""}]}, name="propose_space")
+    with ScriptedServer([proposal]) as server:
+        endpoint = ("--base-url", server.base_url, "--model", "m")
+        assert cli(*TUNE, "--tuner", "random", "--trials", "1", *endpoint)[0] == 0
+    (events,) = tmp_path.glob("runs/*/events.jsonl")
+    events.write_text(events.read_text().replace(server.base_url, "https://elsewhere.example/v1"))
+    code, _, err = cli("resume", "latest", "--trust-command", "--trials", "2")
+    assert code == 0, err
+    assert "train.py" in cli("runs")[1]
 
 
 def test_a_resumed_run_goes_on_and_asks_nothing_twice(cli: Cli, tmp_path: Path) -> None:
@@ -151,9 +306,89 @@ def test_repeats_are_held_against_random_search_and_go_on_where_they_were(cli: C
         assert len(server.requests) == asked
     held = json.loads((tmp_path / "repeats/milestones.json").read_text())
     assert [(row["tuner"], row["seed"]) for row in held["repeats"]] == [
-        *[("agenthpo", 0), ("agenthpo", 1), ("random", 0), ("random", 1)]
+        *[("agenthpo", 0), ("random", 0), ("agenthpo", 1), ("random", 1), ("as it is", 0)]
     ]
+    assert held["repeats"][-1]["scores"] == [pytest.approx(0.8)]
+    assert "| as it is | 0.8 | 0.8 | 1 |" in out
     assert all(row["requests"] == 0 for row in held["repeats"] if row["tuner"] == "random")
     assert "Ahead of `random`" in out
     assert (tmp_path / "repeats/milestones.png").stat().st_size > 1000
     assert "milestones.png" in (tmp_path / "repeats/milestones.md").read_text()
+    _, out, _ = cli("runs", "--runs", str(tmp_path), "--json")
+    (first, *_) = listed = json.loads(out)["runs"]
+    assert {row["run"] for row in listed} == {
+        "repeats/as-it-is",
+        *(f"repeats/{tuner}-seed{seed}" for tuner in ("agenthpo", "random") for seed in (0, 1)),
+    }
+    assert first["target"] == TUNE[1]
+    assert cli("show", first["run"], "--runs", str(tmp_path))[0] == 0
+    assert (tmp_path / "repeats/agenthpo-seed0").is_dir()
+
+
+def test_repeats_of_another_task_are_not_shown_as_those_of_this_one(cli: Cli, tmp_path: Path) -> None:
+    given = ("--space", "space.toml", "--tuner", "tpe", "--repeats", "1", "--out", "repeats")
+    assert cli(*TUNE, *given, "--trials", "3")[0] == 0
+    page = (tmp_path / "repeats/milestones.md").read_bytes()
+    for other, said in (
+        (("--goal", "minimise loss", "--trials", "3"), "another metric"),
+        (("--pick", "best", "--trials", "3"), "another script"),
+        (("--trials", "2"), "has 3 trials, more than the 2 asked for"),
+    ):
+        code, out, err = cli(*TUNE, *given, *other)
+        assert (code, out) == (3, ""), other
+        assert said in err
+    assert (tmp_path / "repeats/milestones.md").read_bytes() == page
+    (tmp_path / "repeats/tpe-seed0").rename(tmp_path / "repeats/llm-seed0")
+    code, out, err = cli(*TUNE, *given, "--trials", "4", "--json")
+    assert code == 0, err
+    held = json.loads(out)
+    assert [(row["tuner"], len(row["scores"])) for row in held["repeats"]] == [
+        *[("tpe", 4), ("random", 4), ("as it is", 1)]
+    ]
+    assert held == json.loads((tmp_path / "repeats/milestones.json").read_text())
+
+
+def test_repeats_in_the_scripts_folder_are_no_part_of_the_script(cli: Cli, tmp_path: Path) -> None:
+    given = (
+        "--space",
+        "space.toml",
+        "--tuner",
+        "random",
+        "--repeats",
+        "2",
+        "--trials",
+        "1",
+        "--out",
+        "again",
+    )
+    for trials in ("1", "2"):
+        assert cli(*TUNE, *given, "--trials", trials)[0] == 0
+    trials = Run.open(tmp_path / "again/random-seed1").history.trials
+    assert {trial.outcome.notes for trial in trials} == {()}
+    assert len({trial.code_hash for trial in trials}) == 1
+
+
+def test_a_run_goes_on_with_an_edited_script_only_if_that_is_said(cli: Cli, tmp_path: Path) -> None:
+    assert cli(*TUNE, "--space", "space.toml", "--tuner", "random", "--trials", "1")[0] == 0
+    (tmp_path / "train.py").write_text(SCRIPT + "# another")
+    again = ("resume", "latest", "--trust-command", "--trials", "2")
+    code, _, err = cli(*again)
+    assert code == 3
+    assert "train.py has changed" in err
+    assert "--here" in err
+    assert cli(*again, "--here")[0] == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    log = (run / "experiments.md").read_text()
+    assert "it changed before trial 2" in log
+    assert "the script's folder is not as it was in the trial before: train.py has changed" in log
+
+
+def test_a_base_outside_of_the_space_is_told_in_the_log(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(CONFIG.replace("0.1", "5.0"))
+    code, _, err = cli(*TUNE, "--space", "space.toml", "--tuner", "random", "--trials", "1")
+    assert code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    note = "lr is 5.0 now, which is not in the space: no trial is made with all values as they are"
+    assert note in err
+    assert f"- Note: {note}" in (run / "experiments.md").read_text()
+    assert cli("resume", "latest", "--trust-command", "--trials", "2")[0] == 0

@@ -52,6 +52,15 @@ def test_a_key_without_a_model_says_how_to_name_one():
     assert caught.value.exit_code == 3
 
 
+def test_the_hint_names_a_way_without_a_model_only_where_there_is_one():
+    with pytest.raises(ConfigError) as caught:
+        Endpoint.resolve(environ={"OPENAI_API_KEY": "k"})
+    assert "cookbook" not in caught.value.hint
+    with pytest.raises(ConfigError) as caught:
+        Endpoint.resolve(environ={"OPENAI_API_KEY": "k"}, otherwise="--cookbook does without")
+    assert caught.value.hint.endswith("; --cookbook does without")
+
+
 def test_a_model_without_an_endpoint_says_how_to_name_one():
     with pytest.raises(ConfigError, match="'m' is named, but no endpoint") as caught:
         Endpoint.resolve(model="m", environ={})

@@ -51,6 +51,17 @@ def test_the_value_and_what_was_printed_are_kept(tmp_path: Path) -> None:
     assert json.loads((folder / "arguments.json").read_text()) == {"x": 0.25}
 
 
+def test_no_path_of_this_machine_is_in_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    code = "import os, sys; print(sys.argv[2]); raise ValueError(os.path.dirname(os.getcwd()))"
+    measured = measure(tmp_path, code)
+    assert (tmp_path / "run/trials/t001/stdout.txt").read_text() == "{folder}\n"
+    assert "ValueError: ~" in measured.outcome.error
+    assert 'File "./script.py"' in measured.outcome.error
+    assert str(tmp_path.parent) not in measured.outcome.error
+
+
 def test_the_arguments_are_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
     code = (
         "import json, os; print(json.load(open(os.environ['CODEGEN_HPO_ARGUMENTS']))['x'])\n"

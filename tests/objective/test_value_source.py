@@ -17,7 +17,10 @@ LAST = ValueSource(metric="loss")
     [
         ("epoch 1\n0.5\n", 0.5),
         ('0.5\n{"loss": 0.25, "other": 1}\nbye\n', 0.25),
-        ('{"loss": 0.25}\n  1e-3  \n', 1e-3),
+        ('{"loss": 0.25}\n  1e-3  \n', 0.25),
+        ('{"other": 1}\n  1e-3  \n', 1e-3),
+        ("loss: 0.5\nloss = 0.25\nval_loss: 3\n1437\n", 0.25),
+        ("epoch 3 loss: 0.5\n7\nloss: low\n", 7.0),
         ('{"other": 1}\n7', 7.0),
         ('{"loss": 3}', 3.0),
     ],
@@ -34,12 +37,25 @@ def test_nan_is_read_as_nan(output: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "output", ["", "loss: 0.5", "1_0", '{"other": 1}', '{"loss": "0.5"}', '{"loss": true}', "{" * 9_999]
+    "output",
+    ["", "loss 0.5", "loss: 1_0", "1_0", '{"other": 1}', '{"loss": "0.5"}', '{"loss": true}', "{" * 9_999],
 )
 def test_without_a_value_there_is_a_complaint(output: str) -> None:
     found = LAST.read(output, Path())
     assert found.value is None
     assert "loss" in found.complaint
+
+
+@pytest.mark.parametrize(
+    ("output", "value"), [('{"loss": 0.5}\n1437\n', 0.5), ("loss: 0.5\n1437\n", 0.5), ("0.5\n1437\n", None)]
+)
+def test_a_source_may_want_lines_that_name_the_metric(output: str, value: float | None) -> None:
+    found = ValueSource(metric="loss", named=True).read(output, Path())
+    assert found.value == value
+    assert value or found.complaint == (
+        "no line of its output is a JSON object with 'loss', or 'loss: NUMBER'; "
+        "--pattern or --result-file reads a value that stands elsewhere"
+    )
 
 
 def test_the_last_match_of_a_pattern_counts() -> None:

@@ -99,6 +99,46 @@ def test_a_full_disk_leaves_neither_a_torn_event_nor_half_a_file(folder: RunFold
     assert list((folder.path / "code").iterdir()) == []
 
 
+def test_no_link_is_followed_to_write_a_file(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("my own")
+    for name in ("log.md.part", "log.md"):
+        (folder.path / name).symlink_to(tmp_path / "mine")
+    with folder.writing():
+        assert folder.write("log.md", "the run's").read_text() == "the run's"
+    assert (tmp_path / "mine").read_text() == "my own"
+    assert sorted(path.name for path in folder.path.iterdir()) == ["events.jsonl", "lock", "log.md"]
+
+
+@pytest.mark.parametrize("name", ["trials", "trials/t001"])
+def test_no_file_is_written_into_a_folder_that_is_a_link(
+    folder: RunFolder, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (folder.path / name).parent.mkdir(exist_ok=True)
+    (folder.path / name).symlink_to(tmp_path / "mine")
+    with folder.writing(), pytest.raises(ConfigError, match=f"{name} is a link"):
+        folder.write("trials/t001/stdout.txt", "hello")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "lock"])
+def test_a_run_whose_record_or_lock_is_a_link_is_not_written(
+    folder: RunFolder, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "mine").write_bytes(b"torn")
+    (folder.path / name).unlink(missing_ok=True)
+    (folder.path / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(ConfigError, match=f"{name} is a link"), RunFolder(folder.path).writing():
+        pass
+    assert (tmp_path / "mine").read_bytes() == b"torn"
+
+
+def test_a_part_that_a_kill_left_is_written_anew(folder: RunFolder) -> None:
+    (folder.path / "log.md.part").write_text("half of it")
+    assert folder.write("log.md", "all").read_text() == "all"
+    assert not (folder.path / "log.md.part").exists()
+
+
 def test_looking_whether_a_run_is_being_written_leaves_no_lock_behind(folder: RunFolder) -> None:
     before = sorted(path.name for path in folder.path.iterdir())
     assert not folder.is_being_written()

@@ -72,9 +72,56 @@ def test_a_prompt_that_lacks_what_it_promises_is_an_error(asked: dict[str, Any],
 
 
 def test_the_last_word_has_a_text_for_each_hyperparameter() -> None:
-    task = '- "lr": "From 0 to 1."\n- "net.width"\nHow the best stands, which is settled: "trial 3 is the best of 4, with 1."'
+    task = (
+        '- "lr": "From 0 to 1."\n- "net.width"\n'
+        'How the best stands, which is settled: "trial 3 is the best of 4, with 1."'
+    )
     ((_, sent),) = ScriptAgent()(request(task=task, functions=("conclude",))).calls
     said = json.loads(sent)
     assert list(said) == ["influence", "directions", "summary"]
     assert list(said["influence"]) == ["lr", "net.width"]
     assert said["summary"] == "Trial 3 is the best."
+
+
+LISTED = """- "lr": float, now "0.001"
+- "decay": float, now "0.0"
+- "momentum": float, now "0.9"
+- "width": int, now "64"
+- "bias": bool, now "true"
+- "warm": text, now "\\"1e-3\\""
+- "act": text, now "\\"relu\\""
+- "seed": int, now "7"
+- "data_path": text, now "\\"data/train.csv\\""
+- "rate": a place in the command, without a value yet
+- Take the hyperparameters that are likely to matter for the goal, at most 20 and at least one."""
+
+
+def test_a_space_is_proposed_around_the_numbers_that_are_listed() -> None:
+    ((called, sent),) = ScriptAgent()(request(task=LISTED, functions=("propose_space",))).calls
+    entries = json.loads(sent)["hyperparameters"]
+    told = {entry["name"]: (entry["kind"], entry["low"], entry["high"], entry["log"]) for entry in entries}
+    assert called == "propose_space"
+    assert told == {
+        "rate": ("float", 1e-4, 1.0, True),
+        "lr": ("float", pytest.approx(1e-4), 1.0, True),
+        "decay": ("float", 0.0, 1.0, False),
+        "momentum": ("float", pytest.approx(0.09), 1.0, True),
+        "width": ("int", 7, 640, True),
+        "bias": ("bool", 0, 0, False),
+        "warm": ("float", pytest.approx(1e-4), 1.0, True),
+    }
+    assert entries[0]["name"] == "rate"
+
+
+@pytest.mark.parametrize(
+    ("task", "lacking"),
+    [
+        ("Propose.", "how many hyperparameters"),
+        (LISTED.splitlines()[-1], "anything that could be tuned"),
+        (f'{LISTED}\nThis reply could not be used: "rate: no"', "could not be used"),
+    ],
+)
+def test_a_prompt_for_a_space_without_what_it_promises_is_an_error(task: str, lacking: str) -> None:
+    reply = ScriptAgent()(request(task=task, functions=("propose_space",)))
+    assert reply.status == 400
+    assert lacking in (reply.body or b"").decode()

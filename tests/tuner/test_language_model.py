@@ -10,6 +10,7 @@ from codegen_hpo.records import Call, Epoch, Outcome, Trial
 from codegen_hpo.space import Choice, Float, Int, Space
 from codegen_hpo.task import METRICS, Metric
 from codegen_hpo.tuner.base import NoProposal, Tuner
+from codegen_hpo.tuner.history import LISTED
 from codegen_hpo.tuner.language_model import LLMTuner
 from codegen_hpo.tuner.subject import GENERATED, function_subject, objective_metric, objective_subject
 
@@ -293,9 +294,9 @@ def test_two_tuners_told_the_same_send_the_same() -> None:
 
 def test_many_trials_keep_the_compressed_prompt_short() -> None:
     model = Model(reply({"width": 100}))
-    taught(model, [trial(n, 5.0 + 0.01 * n, width=100 + n) for n in range(1, 101)]).ask(3)
+    taught(model, [trial(n, 5.0 + 0.01 * n, width=100 + n) for n in range(1, LISTED + 1)]).ask(3)
     told = model.told()
-    assert told.count("validation rmse") == 100
+    assert told.count("validation rmse") == LISTED
     assert told.count("training loss by epoch") == 6
     assert len(told) < 30_000
 

@@ -12,9 +12,11 @@ from codegen_hpo.records import Call, Outcome, Series, Trial
 from codegen_hpo.space import Choice, Float, Int, Space
 from codegen_hpo.testing.strategies import LocalSearch, answered_by
 from codegen_hpo.testing.tuning_prompts import detailed, read_prompt
+from codegen_hpo.tuner.history import LISTED
 from codegen_hpo.tuner.language_model import LLMTuner
 from codegen_hpo.tuner.make import Model, TunerOptions, make_tuner
 from codegen_hpo.tuner.subject import objective_metric, script_subject
+from codegen_hpo.tuner.tool import REASONED
 
 SPACE = Space(
     {
@@ -61,6 +63,41 @@ TRIALS = (
     *(trial(n, 0.5 + n / 100, "tpe", **{"net.width": 8 * n}) for n in range(4, 8)),
     trial(8, 0.85, lr=0.04, reasons={"lr": "Between trials 1 and 2."}),
 )
+
+
+def wide(count: int) -> Space:
+    return Space({f"x{n}": Float(0.0, 1.0, default=0.5) for n in range(count)})
+
+
+@pytest.mark.parametrize(("count", "asked"), [(REASONED, True), (REASONED + 1, False)])
+def test_no_reasons_are_asked_for_where_they_would_fill_the_reply(count: int, asked: bool) -> None:
+    space = wide(count)
+    answers = Answers(answer(space.defaults(), x0="as it was"))
+    made = LLMTuner(space, answers, script_subject(ABOUT, ACCURACY, space), reasons=True)
+    call = made.ask(3)
+    (tool,) = answers.requests[0].tools
+    assert ("reasons" in tool.parameters["properties"]) is asked
+    assert ("say for each value why" in answers.requests[0].messages[0].content) is asked
+    assert dict(call.reasons) == ({"x0": "as it was"} if asked else {})
+
+
+def test_a_proposals_prompt_is_bounded_in_trials() -> None:
+    def asked(trials: int) -> str:
+        space = wide(10)
+        answers = Answers(answer(space.defaults()))
+        made = LLMTuner(space, answers, script_subject(ABOUT, ACCURACY, space), reasons=True)
+        for number in range(1, trials + 1):
+            call = Call(arguments=space.defaults() | {"x0": 1 / (number + 2)}, proposed_by="llm")
+            made.tell(Trial(number=number, call=call, outcome=Outcome(status="ok"), score=0.5, loss=-0.5))
+        made.ask(3)
+        return answers.requests[0].messages[-1].content
+
+    assert asked(LISTED).count("\nTrial ") == LISTED
+    many = asked(400)
+    assert len(many) < 12_000
+    assert (
+        "400 trials, of which 0 failed.\n375 of them, neither among the best nor the latest, are left" in many
+    )
 
 
 def answer(arguments: dict[str, Any], **reasons: Any) -> Reply:

@@ -13,6 +13,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.space import Arguments, Scalar
 
 FILE_BYTES = 1 << 20
+_BREAKS = frozenset("\x85\u2028\u2029")  # of lines, as YAML has them beside the usual
 _MOST_NAMES = 10_000  # a few lines of YAML with aliases can stand for millions of values
 
 
@@ -211,8 +212,17 @@ def _read_yaml(text: str) -> Any:
 def _edited_yaml(text: str, tree: Any, values: Arguments) -> str:
     import yaml
 
+    from codegen_hpo.objective.script.aliases import aliased
+
+    others = aliased(text)
+    followed = {other: value for name, value in values.items() for other in others.get(name, ())}
+    merged = _merged(tree, followed | dict(values))
     # its floats are written as 1.0e-05: YAML 1.1 reads 1e-05 as text
-    return yaml.safe_dump(_merged(tree, values), sort_keys=False, allow_unicode=True)
+    written = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)
+    if _BREAKS.isdisjoint(written):
+        return written
+    # PyYAML writes these line breaks as they are, and reads a space: then all is escaped
+    return yaml.safe_dump(merged, sort_keys=False)
 
 
 _YAML = Format("YAML", _read_yaml, _edited_yaml)

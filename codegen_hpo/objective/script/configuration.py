@@ -62,15 +62,18 @@ class Configuration:
 
     def write(self, arguments: Arguments, workspace: Path) -> None:
         """Merges arguments over the base, in a copy of the script's folder. The file there is a new one."""
-        if self.held is None:
-            return
-        path = workspace / self.held.file
-        mode = path.stat().st_mode if path.exists() else None
-        # through a link the write would go to what the user has elsewhere
-        path.unlink(missing_ok=True)
-        path.write_bytes(self.held.edited(self._of_file(arguments)))
-        if mode is not None:
-            path.chmod(mode)
+        for file, content in self.edited(arguments).items():
+            path = workspace / file
+            mode = path.stat().st_mode if path.exists() else None
+            # through a link the write would go to what the user has elsewhere
+            path.unlink(missing_ok=True)
+            path.write_bytes(content)
+            if mode is not None:
+                path.chmod(mode)
+
+    def edited(self, arguments: Arguments) -> dict[str, bytes]:
+        """The file with these arguments in it, by its path; nothing if there is no file."""
+        return {self.held.file: self.held.edited(self._of_file(arguments))} if self.held else {}
 
     def departure(self, arguments: Arguments, workspace: Path) -> str:
         """How a script changed its arguments: nobody knows then what it trained. Empty if it did not."""
@@ -142,15 +145,15 @@ def open_configuration(script: Script, space_names: Iterable[str] | None = None)
         for name in apart:
             if name not in placed:
                 held.require(name)
+    line = CommandLine.parse(
+        script.command, dict.fromkeys(apart), program_in=folder if script.sandbox == "none" else None
+    )
+    appended = [f"--{name} {{{name}}}" for name in apart] if line.appended else []
     return Configuration(
-        text=held.text if held else script.command,
+        text=held.text if held else " ".join([script.command, *appended]),
         base=held.base if held else {},
         names=own + placed,
-        line=CommandLine.parse(
-            script.command,
-            dict.fromkeys(apart),
-            program_in=folder if script.sandbox == "none" else None,
-        ),
+        line=line,
         held=held,
     )
 
@@ -175,7 +178,10 @@ def based(space: Space, configuration: Configuration) -> Based:
         if name in configuration.base:
             default = _default(dimension, configuration.base[name])
             if default is None:
-                notes.append(f"{name} is {configuration.base[name]!r:.60} now, which is not in the space")
+                notes.append(
+                    f"{name} is {configuration.base[name]!r:.60} now, which is not in the space: "
+                    "no trial is made with all values as they are"
+                )
         fields: dict[str, Any] = {"default": default}
         dimensions[name] = replace(dimension, **fields)
     return Based(Space(dimensions), tuple(notes))

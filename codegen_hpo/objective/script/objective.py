@@ -1,15 +1,19 @@
 """A training script as an objective: each trial in a fresh copy of the script's folder."""
 
+import hashlib
 import time
 from typing import NamedTuple
 
 from codegen_hpo.objective.base import Measured, failed
 from codegen_hpo.objective.command import ARGUMENTS, FOLDER
+from codegen_hpo.objective.disclosure import without_paths
 from codegen_hpo.objective.process import Ended
 from codegen_hpo.objective.script.configuration import open_configuration
+from codegen_hpo.objective.script.missing_file import missed_in_copy
 from codegen_hpo.objective.script.original import Original
 from codegen_hpo.objective.script.record import Script
 from codegen_hpo.objective.script.runner import Runner
+from codegen_hpo.objective.script.sources import SourceRecord, Sources
 from codegen_hpo.objective.script.workspace import Workspace
 from codegen_hpo.objective.trial_folder import fresh_folder, keep_output
 from codegen_hpo.objective.under_way import UnderWay
@@ -50,7 +54,15 @@ class ScriptObjective:
         self._script, self._folder, self._runner = script, folder, runner
         self._under_way = UnderWay()
         self._original = Original.of(script, run=folder.path)
-        self._original.entries()  # what cannot be copied is told before the first trial
+        self._entries = self._original.entries()  # what cannot be copied is told before the first trial
+        self._record = SourceRecord(folder)
+        # with any values of the same names: a base that is changed changes no trial
+        self._configured = self.configuration.edited(space.defaults())
+
+    def require_unchanged(self) -> None:
+        """Raises ConfigError if the run's last trial was made with another script."""
+        if self._record.begun:
+            self._record.require_unchanged(self._ran(self._original.sources(self._entries)))
 
     def measure(self, arguments: dict[str, Scalar], number: int) -> Measured:
         """The script's value. Raises ConfigError if it cannot be copied or started, and Abandoned."""
@@ -59,16 +71,25 @@ class ScriptObjective:
         path = self._folder.path / files / "work"
         workspace = Workspace(self._original, path, outward_links=self._script.sandbox == "none")
         try:
+            sources = self._ran(workspace.sources())
+            if note := self._record.note(sources):
+                workspace.notes.append(note)
             self._prepare(workspace, files, arguments)
             run = self._run(workspace, arguments)
             keep_output(self._folder, files, run.ended)
-            return self._judged(run, workspace, arguments)._replace(files=files)
+            judged = self._judged(run, workspace, arguments)
+            return judged._replace(files=files, code_hash=sources.code_hash)
         finally:
             workspace.tidy()
 
     def abandon(self) -> None:
         """Kills what runs, and lets nothing else begin."""
         self._under_way.abandon()
+
+    def _ran(self, sources: Sources) -> Sources:
+        """What the script reads of these: its configuration is written from what it was at the beginning."""
+        written = {path: hashlib.sha256(content).hexdigest() for path, content in self._configured.items()}
+        return Sources({**sources.marks, **written})
 
     def _prepare(self, workspace: Workspace, files: str, arguments: Arguments) -> None:
         """Puts the arguments into the workspace, and takes out what an earlier run of the script left."""
@@ -99,7 +120,9 @@ class ScriptObjective:
                 )
             except OSError as error:
                 raise cannot_start(words, error) from error
-        return _Run(ended, round(time.monotonic() - began, 3))
+        seconds = round(time.monotonic() - began, 3)
+        names = {workspace.path: ".", self._folder.path: "RUN", self._original.folder: "ORIGINAL"}
+        return _Run(without_paths(ended, names), seconds)
 
     def _judged(self, run: _Run, workspace: Workspace, arguments: Arguments) -> Measured:
         script = self._script
@@ -118,6 +141,11 @@ class ScriptObjective:
             timeout_s=script.timeout_s,
             disk_bytes=script.disk_bytes,
         )
+        if found.outcome.status == "error":
+            missed = missed_in_copy(
+                run.ended.complaints, self._original.folder, walled=script.sandbox != "none"
+            )
+            return failed(outcome, "error", f"{found.outcome.error}\n{missed}")
         departure = self.configuration.departure(arguments, workspace.path)
         if found.value is None or not departure:
             return found

@@ -3,14 +3,17 @@
 import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.objective.script.original import Entry, Original
+from codegen_hpo.objective.script.sources import Sources, listed
 from codegen_hpo.store.folder import WriteError
 
+_ARMED = stat.S_ISUID | stat.S_ISGID
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
 
@@ -41,7 +44,8 @@ class Workspace:
         self.notes: list[str] = []
         self._original, self._outward_links = original, outward_links
         self._copied: dict[str, _Mark] = {}
-        entries = original.entries()
+        self._outward: list[str] = []
+        self._entries = entries = original.entries()
         try:
             self.path.mkdir(parents=True)
         except OSError as error:
@@ -50,6 +54,11 @@ class Workspace:
         self._folders = [entry.path for entry in entries if entry.kind == "folder"]
         for entry in entries:
             self._copy(entry)
+        self._tell_of_links()
+
+    def sources(self) -> Sources:
+        """What was copied. It is asked for before anything in the copy is changed."""
+        return self._original.sources(self._entries, self.path)
 
     def remove_old_result(self, file: str) -> None:
         """Removes what an earlier run of the script left there: it is no value of this trial.
@@ -71,7 +80,10 @@ class Workspace:
                     (Path(folder) / name).unlink()
 
     def tidy(self) -> None:
-        """Removes what is still as it was copied: a run keeps what its script wrote or changed."""
+        """Removes what is still as it was copied: a run keeps what its script wrote or changed.
+
+        No program of what is kept acts as its owner: a script in a container may have made it this user's.
+        """
         for path, mark in self._copied.items():
             place = self._root / path
             with suppress(OSError):
@@ -82,6 +94,7 @@ class Workspace:
             with suppress(OSError):  # it is not empty
                 if _leads_straight(place):
                     place.rmdir()
+        _disarm(self._root)
 
     def _copy(self, entry: Entry) -> None:
         source, target = self._original.folder / entry.path, self.path / entry.path
@@ -117,12 +130,41 @@ class Workspace:
         if aim.is_relative_to(self._original.folder):
             inside = self.path / aim.relative_to(self._original.folder)
             target.symlink_to(os.path.relpath(inside, target.parent))
-        elif self._outward_links:
-            target.symlink_to(aim)
         else:
-            self.notes.append(
-                f"{path} is a link that leads out of the script's folder, and is not in the copy"
-            )
+            self._outward.append(path)
+            if self._outward_links:
+                target.symlink_to(aim)
+
+    def _tell_of_links(self) -> None:
+        if not self._outward:
+            return
+        one = len(self._outward) == 1
+        told = f"{listed(self._outward)} {'leads' if one else 'lead'} out of the script's folder"
+        if self._outward_links:
+            told += ": what is behind it is no copy, and the script can change it"
+        else:
+            told += f", and {'is' if one else 'are'} not in the copy"
+        self.notes.append(told)
+
+
+def _disarm(root: Path) -> None:
+    """Takes the set-user-ID and set-group-ID bits of all files below. No link is followed."""
+    folders = [str(root)]
+    while folders:
+        folder = folders.pop()
+        with suppress(OSError):  # what is another user's is that user's danger
+            facts = os.lstat(folder)
+            if not stat.S_ISDIR(facts.st_mode):
+                continue
+            if facts.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                os.chmod(folder, stat.S_IMODE(facts.st_mode) | stat.S_IRWXU)
+            with os.scandir(folder) as children:
+                for child in children:
+                    mode = child.stat(follow_symlinks=False).st_mode
+                    if stat.S_ISDIR(mode):
+                        folders.append(child.path)
+                    elif stat.S_ISREG(mode) and mode & _ARMED:
+                        os.chmod(child.path, stat.S_IMODE(mode) & ~_ARMED)
 
 
 def _leads_straight(path: Path) -> bool:

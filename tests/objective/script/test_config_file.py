@@ -111,7 +111,25 @@ def test_a_yaml_alias_shares_no_value_that_is_written(tmp_path: Path) -> None:
     assert (written["layers"], written[True]) == ([1, 2], 1)
 
 
-@pytest.mark.parametrize("value", ["yes", "1e-3", "null", "# no", "a: b", "ü", "1.0", "- x", ""])
+def test_what_takes_a_yaml_value_by_an_alias_or_a_merge_key_follows_it(tmp_path: Path) -> None:
+    held = config(tmp_path, "c.yml", YAML)
+    written = yaml.safe_load(held.edited({"defaults.lr": 0.5, "defaults.epochs": 9, "train.epochs": 7}))
+    assert written["defaults"] == written["other"] == {"lr": 0.5, "epochs": 9}
+    assert written["train"] == {"lr": 0.5, "epochs": 7, "name": "yes"}
+    text = "lr: &lr 0.1\na: {lr: *lr}\nb: &b {x: {y: 1}, z: 2}\nc: {<<: [*b, {q: 3}], z: 4}\n"
+    held = config(tmp_path, "d.yml", text)
+    written = yaml.safe_load(held.edited({"lr": 0.5, "b.x.y": 5, "b.z": 6}))
+    assert written == {
+        "lr": 0.5,
+        "a": {"lr": 0.5},
+        "b": {"x": {"y": 5}, "z": 6},
+        "c": {"x": {"y": 5}, "z": 4, "q": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    "value", ["yes", "1e-3", "null", "# no", "a: b", "ü", "1.0", "- x", "", "\x85", "a\u2028b"]
+)
 @pytest.mark.parametrize("name", ["c.json", "c.toml", "c.yaml"])
 def test_a_text_is_read_back_as_the_same_text(tmp_path: Path, name: str, value: str) -> None:
     held = config(tmp_path, name, {"c.json": '{"x": "a"}', "c.toml": 'x = "a"', "c.yaml": "x: a"}[name])

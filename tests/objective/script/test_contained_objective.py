@@ -35,9 +35,7 @@ with open("out/metrics.csv", "w") as file:
     )
     measured = objective.measure({"lr": 0.25}, 1)
     assert (measured.value, measured.outcome.status) == (0.5, "ok"), measured.outcome.error
-    assert measured.outcome.notes == (
-        "data is a link that leads out of the script's folder, and is not in the copy",
-    )
+    assert measured.outcome.notes == ("data leads out of the script's folder, and is not in the copy",)
     assert [series.values for series in measured.outcome.trajectory] == [(0.75, 0.5)]
     assert json.loads((exp / "c.json").read_text()) == {"lr": 0.1, "epochs": 5}
     kept = exp / "runs/r/trials/t001/work"

@@ -1,6 +1,8 @@
 """The scratch copy: what is in it, what is not, and that the original stays as it is."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from codegen_hpo.objective.script.original import Original
 from codegen_hpo.objective.script.record import Script
 from codegen_hpo.objective.script.workspace import Workspace
 from codegen_hpo.objective.value_source import ValueSource
+from codegen_hpo.store.folder import RunFolder
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +69,34 @@ def test_no_run_is_copied_wherever_it_is(tmp_path: Path, folder: Path) -> None:
     assert files(inside.path) == files(workspace.path)
 
 
+def test_runs_of_any_name_and_a_folder_that_holds_nothing_else_are_not_copied(
+    tmp_path: Path, folder: Path
+) -> None:
+    for name in ("repeats/agenthpo-seed0", "repeats/random-seed0", "lib/random-seed0"):
+        (folder / name).mkdir(parents=True)
+        run = RunFolder(folder / name)
+        (run.path / "events.jsonl").touch()
+        run.record("settings", "", {}, 0.0)
+    for name in ("repeats/milestones.md", "repeats/milestones.png"):
+        (folder / name).touch()
+    workspace = copied(tmp_path)
+    assert files(workspace.path) == ["lib/model.py", "train.py"]
+    assert not (workspace.path / "repeats").exists()
+
+
+def test_what_this_program_prints_into_the_folder_is_not_copied(folder: Path) -> None:
+    code = (
+        "from codegen_hpo.objective.script.original import Original\n"
+        "from codegen_hpo.objective.script.record import Script\n"
+        "from codegen_hpo.objective.value_source import ValueSource\n"
+        "script = Script(command='true', source=ValueSource(metric='loss'))\n"
+        "print(*(entry.path for entry in Original.of(script).entries()))\n"
+    )
+    with Path("nohup.out").open("w") as printed:
+        subprocess.run([sys.executable, "-c", code], stdout=printed, check=True)
+    assert Path("nohup.out").read_text() == "lib lib/model.py train.py\n"
+
+
 def test_what_cannot_be_written_in_the_original_can_in_the_copy(tmp_path: Path, folder: Path) -> None:
     (folder / "lib/model.py").chmod(0o444)
     (folder / "lib").chmod(0o555)
@@ -102,10 +133,19 @@ def test_a_link_that_leads_out_is_kept_or_left_out_with_a_note(tmp_path: Path, f
     (folder / "data").symlink_to("../away")
     kept = copied(tmp_path)
     assert (kept.path / "data/data.csv").read_text() == "1"
-    assert kept.notes == []
+    assert kept.notes == [
+        "data leads out of the script's folder: what is behind it is no copy, and the script can change it"
+    ]
     left = copied(tmp_path, "contained", outward_links=False)
     assert not (left.path / "data").is_symlink()
-    assert left.notes == ["data is a link that leads out of the script's folder, and is not in the copy"]
+    assert left.notes == ["data leads out of the script's folder, and is not in the copy"]
+
+
+def test_many_links_that_lead_out_are_told_in_one_note(tmp_path: Path, folder: Path) -> None:
+    for number in range(8):
+        (folder / f"data{number}").symlink_to("../away")
+    (kept,) = copied(tmp_path).notes
+    assert kept.startswith("data0, data1, data2, data3, data4 and 3 more lead out of the script's folder")
 
 
 def test_a_pipe_is_left_out_and_not_waited_for(tmp_path: Path, folder: Path) -> None:
@@ -191,3 +231,19 @@ def test_tidying_follows_no_link_that_a_script_made(tmp_path: Path, folder: Path
     assert files(folder) == ["lib/model.py", "train.py"]
     assert (folder / "empty").is_dir()
     assert files(tmp_path / "moved-lib") == ["model.py"]
+
+
+def test_no_program_that_a_script_left_acts_as_its_owner(tmp_path: Path) -> None:
+    workspace = copied(tmp_path)
+    (workspace.path / "closed").mkdir()
+    for name in ("shell", "closed/shell", "lib/model.py"):
+        (workspace.path / name).write_text("#!/bin/sh")
+        (workspace.path / name).chmod(0o6755)
+    (tmp_path / "away/theirs").touch()
+    (tmp_path / "away/theirs").chmod(0o4755)
+    (workspace.path / "link").symlink_to(tmp_path / "away")
+    (workspace.path / "closed").chmod(0o311)
+    workspace.tidy()
+    for name in ("shell", "closed/shell", "lib/model.py"):
+        assert (workspace.path / name).stat().st_mode & 0o7777 == 0o755
+    assert (tmp_path / "away/theirs").stat().st_mode & 0o4000, "no link is followed"
