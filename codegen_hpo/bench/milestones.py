@@ -76,6 +76,11 @@ class Repeat:
         return cls(**data | {"scores": tuple(data["scores"]), "statuses": tuple(data["statuses"])})
 
     @property
+    def arm(self) -> str:
+        """The tuner as a table names it: with the model that it asked."""
+        return f"{self.tuner} ({self.model})" if self.model else self.tuner
+
+    @property
     def course(self) -> list[float | None]:
         """The best value up to each trial; None until one has a value."""
         sign = -1.0 if self.maximize else 1.0
@@ -171,7 +176,7 @@ class Repeats:
     @property
     def tuners(self) -> list[str]:
         """Random search first, for the others are held against it."""
-        return sorted(dict.fromkeys(repeat.tuner for repeat in self.repeats), key=lambda name: name != RANDOM)
+        return sorted(dict.fromkeys(repeat.arm for repeat in self.repeats), key=lambda name: name != RANDOM)
 
     @property
     def marks(self) -> list[int]:
@@ -181,7 +186,7 @@ class Repeats:
 
     def of(self, task: str, tuner: str) -> list[Repeat]:
         """The runs of a tuner on a task, in the order of their seeds."""
-        found = [repeat for repeat in self.repeats if (repeat.task, repeat.tuner) == (task, tuner)]
+        found = [repeat for repeat in self.repeats if (repeat.task, repeat.arm) == (task, tuner)]
         return sorted(found, key=lambda repeat: repeat.seed)
 
     def to_json(self) -> dict[str, Any]:

@@ -117,8 +117,8 @@ def _spent(repeats: Repeats) -> str:
             found = [repeat for repeat in repeats.of(task, tuner) if repeat.model]
             if found:
                 others = sum(repeat.fallbacks for repeat in found)
-                rows.append([task, tuner, found[0].model, *_means(found), str(others)])
-    head = ["task", "tuner", "model", "requests", "prompt", "completion", "total", "USD"]
+                rows.append([task, tuner, *_means(found), str(others)])
+    head = ["task", "tuner", "requests", "prompt", "completion", "total", "USD"]
     return table([*head, "proposals of another tuner"], rows)
 
 

@@ -246,7 +246,7 @@ def _settings(options: dict[str, Any], chosen: str, endpoint: "Endpoint | None")
             err=True,
         )
     tuner = "llm" if chosen == AGENTHPO else chosen
-    check_tuner(tuner, with_model=endpoint is not None)
+    check_tuner(tuner, with_model=endpoint is not None, called=chosen)
     settings = take_search(options, tuner, endpoint)
     if chosen != AGENTHPO:
         return settings

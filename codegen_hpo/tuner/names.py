@@ -31,8 +31,14 @@ def needs_model(name: str) -> bool:
     return name in _MODEL
 
 
-def check_tuner(name: str, *, with_model: bool) -> None:
-    """Raises ConfigError if there is no such tuner, or what it needs is missing: its packages, a model."""
+def check_tuner(name: str, *, with_model: bool, called: str = "") -> None:
+    """Raises ConfigError if there is no such tuner, or what it needs is missing: its packages, a model.
+
+    Args:
+        name: of the tuner.
+        with_model: whether there is a model.
+        called: what the user called it, if that is another name.
+    """
     packages = (_CLASSICAL | _MODEL).get(name)
     if packages is None:
         raise ConfigError(f"there is no tuner {name!r}", hint=f"one of {', '.join(TUNERS)}")
@@ -44,6 +50,6 @@ def check_tuner(name: str, *, with_model: bool) -> None:
         )
     if needs_model(name) and not with_model:
         raise ConfigError(
-            f"the tuner {name} needs a language model, and none is configured",
+            f"the tuner {called or name} needs a language model, and none is configured",
             hint="set OPENAI_API_KEY or give --base-url; --tuner tpe needs none",
         )

@@ -106,8 +106,8 @@ def test_tokens_and_cost_are_means_of_a_run_and_an_unknown_price_is_no_zero() ->
     dear = milestone_tables(Repeats(repeats=(one, two)))
     unknown = milestone_tables(Repeats(repeats=(one, repeat(0.9, cost_usd=None, **asked))))
 
-    assert row(dear, "digits", "agenthpo", "gpt")[3:-1] == ["10", "2000", "200", "2200", "0.7500"]
-    assert row(unknown, "digits", "agenthpo", "gpt")[-2] == "unknown"
+    assert row(dear, "digits", "agenthpo (gpt)")[2:-1] == ["10", "2000", "200", "2200", "0.7500"]
+    assert row(unknown, "digits", "agenthpo (gpt)")[-2] == "unknown"
 
 
 def test_the_figures_come_back_from_json() -> None:
