@@ -1,4 +1,7 @@
-"""Opened sandboxes, one of each back end for all tests of this folder."""
+"""Opened sandboxes, one of each back end for the tests of a file.
+
+Not for a whole session: other tests look for workers that were left open in this process.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sample_bundle(tmp_path_factory.mktemp("bundle"))
 
 
-@pytest.fixture(scope="session", params=BACK_ENDS)
+@pytest.fixture(scope="module", params=BACK_ENDS)
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Each back end that this machine has; the others are skipped with what they say themselves."""
     if request.param == "docker":
@@ -30,7 +33,7 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
         pytest.skip(f"no {request.param}: {error}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(sandbox: Sandbox, bundle: Path) -> Iterator[Worker]:
     opened = sandbox.open(bundle)
     yield opened
