@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,14 @@ def check_golden(request: pytest.FixtureRequest) -> Callable[[str, Request], Non
         assert text == file.read_text(encoding="utf-8"), "UPDATE_GOLDEN=1 accepts the change"
 
     return check
+
+
+@pytest.fixture(autouse=True)
+def _console_of_each_test() -> Iterator[None]:
+    """Lets go of the console after a test: it holds that test's stdout."""
+    yield
+    if terminal := sys.modules.get("codegen_hpo.cli.terminal"):
+        terminal.console.cache_clear()
 
 
 @pytest.fixture(scope="session")

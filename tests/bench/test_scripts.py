@@ -87,14 +87,14 @@ def test_the_agents_are_one_of_the_arms_with_their_tokens_and_cost(task: Example
         conditions = Conditions(trials=4, endpoint=endpoint, price=(1.0, 2.0))
         list(run_scripts([task], ["agenthpo"], Path("bench"), conditions, seeds=1))
     repeats = read_scripts(Path("bench"))
-    (agents,) = repeats.of("parabola", "agenthpo")
+    (agents,) = repeats.of("parabola", "agenthpo (scripted)")
 
     assert agents.model == "scripted"
     assert len(agents.scores) == 4
     assert agents.fallbacks == 0
     assert agents.requests == len(server.requests) > 4 * 5  # the Executor's steps beside the proposals
     assert agents.cost_usd == pytest.approx((agents.prompt_tokens + 2 * agents.completion_tokens) / 1e6)
-    assert "| parabola | agenthpo | scripted |" in milestone_tables(repeats)
+    assert "| parabola | agenthpo (scripted) |" in milestone_tables(repeats)
     assert "`scripted` is no language model" in scripts_page(read_script_results(Path("bench")))
 
 

@@ -276,7 +276,7 @@ def test_a_classical_search_over_a_proposed_space_goes_on_without_the_model(cli:
     events.write_text(events.read_text().replace(server.base_url, "https://elsewhere.example/v1"))
     code, _, err = cli("resume", "latest", "--trust-command", "--trials", "2")
     assert code == 0, err
-    assert "train.py" in cli("runs")[1]
+    assert "train.py" in cli("runs", "--json")[1]
 
 
 def test_a_resumed_run_goes_on_and_asks_nothing_twice(cli: Cli, tmp_path: Path) -> None:

@@ -116,4 +116,4 @@ def test_it_keeps_away_from_where_trials_failed(kind):
 def test_it_finds_the_option_that_matters(kind):
     space = Space({"x": Float(0.0, 1.0), "kind": Choice((1, True, "1", 1.5))})
     run = play(make_tuner(kind, space, seed=0, trials=20), 20, lambda a: float(a["x"]) + (a["kind"] != "1"))
-    assert sum(trial.call.arguments["kind"] == "1" for trial in run[10:]) >= 6
+    assert sum(trial.call.arguments["kind"] == "1" for trial in run[10:]) >= 5  # by chance 2.5
