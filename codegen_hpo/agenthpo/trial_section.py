@@ -1,6 +1,5 @@
 """One trial in the experiment log: what was tried, why, and what came of it."""
 
-import math
 from collections.abc import Callable, Sequence
 
 from codegen_hpo.agenthpo.figures import Figures
@@ -10,7 +9,7 @@ from codegen_hpo.llm.prompts import fenced
 from codegen_hpo.objective.settings import Aim
 from codegen_hpo.records import Series, Trial
 from codegen_hpo.space import Scalar
-from codegen_hpo.tuner.feedback import SERIES, spaced
+from codegen_hpo.tuner.feedback import shown_series, turning_points
 from codegen_hpo.tuner.history import MODEL
 from codegen_hpo.tuner.tool import REASONED
 
@@ -140,24 +139,17 @@ def _notes(trial: Trial) -> str:
 
 def _trajectory(trajectory: Sequence[Series], metric: str) -> str:
     """The course of the metric and of some other series, at a few steps of the first of them."""
-    shown = sorted(trajectory, key=lambda series: series.name != metric)[:SERIES]
+    shown = shown_series(trajectory, metric)
     # one step of the metric alone is the result, which is told already
     if not shown or (len(shown) == 1 and shown[0].name == metric and len(shown[0].steps) == 1):
         return ""
-    steps = _steps(shown[0])
+    steps = [shown[0].steps[place] for place in turning_points(shown[0], STEPS)]
     rows = []
     for series in shown:
         at = dict(zip(series.steps, series.values, strict=True))
         rows.append([code(series.name, 60), *(_point(at.get(step)) for step in steps)])
     header = ["step", *(f"{step:.6g}" for step in steps)]
     return f"How it went, as the script tells it:\n\n{table(header, rows)}"
-
-
-def _steps(series: Series) -> list[float]:
-    """At most twelve steps: the first, the last, the highest and the lowest value, and some between."""
-    finite = [place for place, value in enumerate(series.values) if math.isfinite(value)]
-    extremes = {pick(finite, key=series.values.__getitem__) for pick in (min, max)} if finite else set()
-    return [series.steps[place] for place in spaced(len(series.steps), STEPS, extremes)]
 
 
 def _point(value: float | None) -> str:

@@ -2,7 +2,7 @@
 thin layer over this file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen_hpo.agenthpo.companion import Agents
 from codegen_hpo.agenthpo.description import Description
@@ -10,7 +10,7 @@ from codegen_hpo.agenthpo.goal import Goal
 from codegen_hpo.agenthpo.space_proposal import propose_space
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Spent
-from codegen_hpo.engine.parts import MakeAsk, asker
+from codegen_hpo.engine.parts import asker
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.objective.script.configuration import Configuration, based, open_configuration
@@ -24,7 +24,7 @@ from codegen_hpo.records import Sink
 from codegen_hpo.space import Space
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.tuner.make import check_trials
-from codegen_hpo.tuner.names import needs_model
+from codegen_hpo.tuner.names import CREATOR, needs_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +70,13 @@ def tune_script(
     Original.of(task.script).entries()  # what cannot be copied is told before there is a folder
     runner = _runner(task.script)
     require_space(task.space, endpoint)
-    if task.space is not None:
-        fitted = based(task.space, configuration)
-        space = fitted.space
-        start = started_at(space, None) if task.from_base else ()
-        check_trials(settings.tuner, settings.tuning, settings.budget.trials, given=len(start))
-        run = folder()
-    else:
-        run = folder()
-        space = _proposed(task, configuration, settings, asker(endpoint, settings.reply_s), run, sinks)
+    check_trials(settings.tuner, settings.tuning, settings.budget.trials, given=int(task.from_base))
+    run = folder()
+    space, notes = based(
+        task.space or _proposed(task, configuration, settings, endpoint, run, sinks), configuration
+    )
+    if task.space is None:
         proposed(space)
-        start = started_at(space, None) if task.from_base else ()
-    notes = based(space, configuration).notes
     for note in notes:
         tell(note)
     aim = Aim(
@@ -89,13 +84,18 @@ def tune_script(
         metric=task.goal.metric,
         maximize=task.goal.maximize,
         about=task.description.text,
-        start=start,
+        start=started_at(space, None) if task.from_base else (),
         script=task.script,
         space_by="" if task.space is not None else f"llm:{settings.model}",
         notes=notes,
     )
     _search(aim, settings, endpoint, run, runner, sinks)
     return run
+
+
+def with_agents(settings: SearchSettings, steps: int) -> SearchSettings:
+    """The settings with the Creator, and an Executor that has so many replies a trial."""
+    return replace(settings, tuner=CREATOR, tuning=replace(settings.tuning, reasons=True), steps=steps)
 
 
 def require_space(space: object, endpoint: Endpoint | None) -> None:
@@ -121,7 +121,6 @@ def resume_script(
     Raises as `tune_script`.
     """
     assert aim.script is not None
-    open_configuration(aim.script, aim.space)
     _search(aim, settings, endpoint, run, _runner(aim.script), sinks, here=here)
 
 
@@ -154,7 +153,7 @@ def _proposed(
     task: ScriptTask,
     configuration: Configuration,
     settings: SearchSettings,
-    make_ask: MakeAsk | None,
+    endpoint: Endpoint | None,
     run: RunFolder,
     sinks: Sequence[Sink],
 ) -> Space:
@@ -166,6 +165,7 @@ def _proposed(
     recorded = run.find("objective", "")
     if recorded:
         return Aim.from_json(recorded.data).space
+    make_ask = asker(endpoint, settings.reply_s)
     assert make_ask is not None
     with run.writing():
         journal = Journal(run, sinks)
@@ -175,17 +175,16 @@ def _proposed(
             letters = correspondence(make_ask, journal, settings)
             ask = letters.within("space" + (f"~{failures}" if failures else ""))
             try:
-                space = propose_space(ask, task.description, configuration)
+                return propose_space(ask, task.description, configuration)
             except Spent as spent:
                 raise ConfigError(
                     f"the model could not propose a space: {spent}", hint="give --space, or allow it more"
                 ) from spent
-    return based(space, configuration).space
 
 
 def _runner(script: Script) -> Runner:
     if script.sandbox == "docker":
         from codegen_hpo.objective.script.container import ContainerRunner  # brings docker
 
-        return ContainerRunner(script.image)
+        return ContainerRunner(script.image, memory_bytes=script.memory_bytes, device=script.device)
     return HostRunner()

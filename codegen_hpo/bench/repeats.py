@@ -4,7 +4,7 @@ The protocol of AgentHPO (arXiv 2402.01881), section 4.2. No search begins with 
 for the first trial is a milestone, too; what that configuration gives is measured apart, in one trial.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.objective.script.configuration import based, open_configuration
 from codegen_hpo.objective.settings import SearchSettings, started_at
-from codegen_hpo.records import Sink
 from codegen_hpo.run import Run
 from codegen_hpo.space import Space
 from codegen_hpo.store.folder import RunFolder
@@ -34,7 +33,6 @@ def repeat_script(
     folder: Path,
     *,
     repeats: int,
-    sinks: Sequence[Sink] = (),
     proposed: Callable[[Space], None] = lambda space: None,
 ) -> Iterator[Run]:
     """Carries out the searches, and one trial of the base; gives each run once it is finished.
@@ -48,7 +46,6 @@ def repeat_script(
         endpoint: the model's, if one is asked.
         folder: where it is kept, and resumed.
         repeats: searches of the tuner, and of random search.
-        sinks: follow the runs.
         proposed: told the space, if the model proposed it.
 
     Raises:
@@ -66,7 +63,6 @@ def repeat_script(
                 chosen,
                 endpoint if chosen.model or task.space is None else None,
                 partial(RunFolder.at, path),
-                sinks=sinks,
                 proposed=proposed,
             )
             run = Run.open(path)
@@ -76,7 +72,7 @@ def repeat_script(
     if of_base and _has_base(task):
         path = folder / BASE_FOLDER
         single = replace(_random(settings), parallel=1, budget=Budget(trials=1))
-        tune_script(replace(task, from_base=True), single, None, partial(RunFolder.at, path), sinks=sinks)
+        tune_script(replace(task, from_base=True), single, None, partial(RunFolder.at, path))
         yield Run.open(path)
 
 

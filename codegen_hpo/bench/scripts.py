@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from codegen_hpo.agenthpo.tuning import tune_script
+from codegen_hpo.agenthpo.tuning import tune_script, with_agents
 from codegen_hpo.bench.folder import BenchFolder
 from codegen_hpo.bench.milestones import RANDOM, Repeat, Repeats
 from codegen_hpo.bench.processes import begin
@@ -27,8 +27,7 @@ from codegen_hpo.objective.settings import SearchSettings
 from codegen_hpo.run import Run
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.table.example_tasks import ExampleTask, copy_tasks
-from codegen_hpo.tuner.make import TunerOptions
-from codegen_hpo.tuner.names import AGENTHPO, check_tuner, needs_model
+from codegen_hpo.tuner.names import AGENTHPO, CREATOR, check_tuner, needs_model
 
 AS_SHIPPED = "as shipped"
 
@@ -88,7 +87,8 @@ def run_scripts(
             hint="random and tpe need no language model; the others need OPENAI_API_KEY or --base-url",
         )
     for tuner in tuners:
-        check_tuner("llm" if tuner == AGENTHPO else tuner, with_model=conditions.endpoint is not None)
+        name = CREATOR if tuner == AGENTHPO else tuner
+        check_tuner(name, with_model=conditions.endpoint is not None, called=tuner)
     require_packages(tasks)
     facts = {"trials": conditions.trials, "seconds of a trial at most": conditions.trial_s}
     BenchFolder(folder).agree("scripts", facts, command)
@@ -155,10 +155,8 @@ def _search(cell: Cell, folder: Path, conditions: Conditions) -> None:
 def _settings(cell: Cell, conditions: Conditions) -> SearchSettings:
     agents, shipped = cell.tuner == AGENTHPO, cell.tuner == AS_SHIPPED
     endpoint = conditions.endpoint if asks_model(cell.tuner) else None
-    return SearchSettings(
-        tuner="llm" if agents else RANDOM if shipped else cell.tuner,
-        tuning=TunerOptions(reasons=agents),
-        steps=conditions.steps if agents else None,
+    settings = SearchSettings(
+        tuner=RANDOM if shipped else cell.tuner,
         seed=cell.seed,
         endpoint=endpoint.url if endpoint else "",
         model=endpoint.model if endpoint else "",
@@ -166,6 +164,7 @@ def _settings(cell: Cell, conditions: Conditions) -> SearchSettings:
         price=conditions.price,
         budget=Budget(trials=1 if shipped else conditions.trials),
     )
+    return with_agents(settings, conditions.steps) if agents else settings
 
 
 def asks_model(tuner: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen_hpo.cli.parameters import Duration, json_option, runs_option
+from codegen_hpo.cli.parameters import DeviceName, Duration, json_option, runs_option
 from codegen_hpo.cli.searching import configured_endpoint, search_options, take_search
 from codegen_hpo.cli.tuning import TunerName
 from codegen_hpo.tuner.names import AGENTHPO
@@ -62,6 +62,20 @@ _FILE = click.Path(path_type=Path)
     help="none: it runs as yourself, like any command that you type.",
 )
 @click.option("--image", default="", help="With docker: an image that has what the script needs.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(0.25),
+    default=8.0,
+    show_default=True,
+    help="With docker: GiB that the script may use.",
+)
+@click.option(
+    "--device",
+    type=DeviceName(),
+    default="cpu",
+    show_default=True,
+    help="With docker: a GPU or none.",
+)
 @click.option("--no-base", is_flag=True, help="Do not begin with the configuration as it is.")
 @click.option(
     "--repeats",
@@ -101,8 +115,11 @@ def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **
     from codegen_hpo.run import Run
     from codegen_hpo.tuner.names import needs_model
 
-    if options["image"] and options["sandbox"] != "docker":
-        raise click.UsageError("--image is for --sandbox docker: without it the script runs as yourself")
+    for name, given in (("image", options["image"]), ("device", options["device"] != "cpu")):
+        if given and options["sandbox"] != "docker":
+            raise click.UsageError(
+                f"--{name} is for --sandbox docker: without it the script runs as yourself"
+            )
 
     def asks(tuner: str) -> bool:
         return tuner == AGENTHPO or needs_model(tuner) or not options["space"]
@@ -229,6 +246,8 @@ def _script(text: str, options: dict[str, Any]) -> "Script":
         folder=place,
         sandbox=options["sandbox"],
         image=options["image"],
+        memory_bytes=int(options["memory"] * 2**30),
+        device=options["device"],
         leave_out=tuple(options["leave_out"]),
         **files,
     )
@@ -236,21 +255,18 @@ def _script(text: str, options: dict[str, Any]) -> "Script":
 
 def _settings(options: dict[str, Any], chosen: str, endpoint: "Endpoint | None") -> "SearchSettings":
     """How it is searched. Raises ConfigError if a tuner lacks its model."""
-    from dataclasses import replace
-
-    from codegen_hpo.tuner.names import check_tuner
+    from codegen_hpo.agenthpo.tuning import with_agents
+    from codegen_hpo.tuner.names import CREATOR, check_tuner
 
     if not options["tuner"] and chosen != AGENTHPO:
         click.echo(
             f"no model: the script is tuned with {chosen}; --base-url or OPENAI_API_KEY brings the agents in",
             err=True,
         )
-    tuner = "llm" if chosen == AGENTHPO else chosen
+    tuner = CREATOR if chosen == AGENTHPO else chosen
     check_tuner(tuner, with_model=endpoint is not None, called=chosen)
     settings = take_search(options, tuner, endpoint)
-    if chosen != AGENTHPO:
-        return settings
-    return replace(settings, tuning=replace(settings.tuning, reasons=True), steps=options["steps"])
+    return with_agents(settings, options["steps"]) if chosen == AGENTHPO else settings
 
 
 def _new_folder(runs: Path, task: "ScriptTask") -> Any:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from codegen_hpo.objective.results.rows import STEPS, Row, cell_number
 from codegen_hpo.records import Series
 from codegen_hpo.sandbox.plain_text import short
+from codegen_hpo.tuner.feedback import spaced
 
 _SERIES, _POINTS = 20, 200
 _NAME_BYTES = 80
@@ -60,11 +61,8 @@ def _steps(rows: Sequence[Row]) -> list[float]:
 
 def _kept(values: Sequence[float], maximize: bool | None) -> list[int]:
     """The places of the points that stay: evenly spread, the first and the last, the best."""
-    count = len(values)
-    if count <= _POINTS:
-        return list(range(count))
-    places = {round(place * (count - 1) / (_POINTS - 2)) for place in range(_POINTS - 1)}
-    finite = [place for place in range(count) if not math.isnan(values[place])]
+    finite = [place for place, value in enumerate(values) if not math.isnan(value)]
+    best: set[int] = set()
     if maximize is not None and finite:
-        places.add((max if maximize else min)(finite, key=lambda place: values[place]))
-    return sorted(places)
+        best = {(max if maximize else min)(finite, key=values.__getitem__)}
+    return spaced(len(values), _POINTS, best)

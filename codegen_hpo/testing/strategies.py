@@ -112,6 +112,23 @@ def answered_by(brain: Brain) -> Ask:
     return ask
 
 
+class Asked:
+    """A model that answers with prepared replies in turn, and what it was told.
+
+    Args:
+        prepared: the replies.
+    """
+
+    def __init__(self, *prepared: Scripted) -> None:
+        self.prepared = list(prepared)
+        self.told: list[str] = []  # all messages of each request
+        self.ask = answered_by(self._answer)
+
+    def _answer(self, body: Mapping[str, Any]) -> Scripted:
+        self.told.append("\n\n".join(message["content"] for message in body["messages"]))
+        return self.prepared.pop(0)
+
+
 def _proposal(prompt: Prompt, generator: random.Random) -> dict[str, Any]:
     sign = -1 if prompt.higher_is_better else 1
     scored = [trial for trial in prompt.trials if trial.score is not None]

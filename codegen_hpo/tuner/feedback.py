@@ -134,14 +134,23 @@ def usable(trial: Trial, space: Space) -> Trial | None:
 
 def trajectory_lines(trajectory: Sequence[Series], metric: Metric) -> tuple[tuple[str, str], ...]:
     """The name and the course of each series: the metric first, few points of each."""
-    shown = sorted(trajectory, key=lambda series: series.name != metric.name)[:SERIES]
-    return tuple((series.name, _course(series)) for series in shown)
+    return tuple((series.name, _course(series)) for series in shown_series(trajectory, metric.name))
+
+
+def shown_series(trajectory: Sequence[Series], metric: str) -> list[Series]:
+    """The few series that are shown, the metric's first."""
+    return sorted(trajectory, key=lambda series: series.name != metric)[:SERIES]
+
+
+def turning_points(series: Series, points: int) -> list[int]:
+    """At most `points` places of the series: the first, the last, the extremes, the others evenly spaced."""
+    finite = [place for place, value in enumerate(series.values) if math.isfinite(value)]
+    extremes = {pick(finite, key=series.values.__getitem__) for pick in (min, max)} if finite else set()
+    return spaced(len(series.values), points, extremes)
 
 
 def _course(series: Series) -> str:
-    finite = [i for i, value in enumerate(series.values) if math.isfinite(value)]
-    extremes = {pick(finite, key=series.values.__getitem__) for pick in (min, max)} if finite else set()
-    kept = spaced(len(series.values), CURVE_POINTS, extremes)
+    kept = turning_points(series, CURVE_POINTS)
     return ", ".join(f"{series.steps[i]:.6g}: {series.values[i]:.4g}" for i in kept)
 
 

@@ -21,7 +21,8 @@ _MODEL = {
     "centaur": _CLASSICAL["cmaes"],
 }
 
-AGENTHPO = "agenthpo"  # of scripts only: "llm" with reasons, its calls carried out by the Executor
+AGENTHPO = "agenthpo"  # of scripts only: the Creator, whose calls the Executor carries out
+CREATOR = "llm"  # asked for a reason with each value
 CLASSICAL = tuple(_CLASSICAL)
 TUNERS = (*_CLASSICAL, *_MODEL)
 

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from codegen_hpo.space import Choice, Float, Int, Space
 from codegen_hpo.space_file import space_from_toml
 from codegen_hpo.testing import replies
 from codegen_hpo.testing.replies import Scripted
-from codegen_hpo.testing.strategies import answered_by
+from codegen_hpo.testing.strategies import Asked
 
 CONFIG = """# how fast it learns; too high and it diverges
 lr: 0.001
@@ -48,19 +48,6 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         )
 
     return configure
-
-
-class Asked:
-    """A model that answers with prepared replies in turn, and what it was told."""
-
-    def __init__(self, *prepared: Scripted) -> None:
-        self.prepared = list(prepared)
-        self.told: list[str] = []
-        self.ask = answered_by(self._answer)
-
-    def _answer(self, body: Mapping[str, Any]) -> Scripted:
-        self.told.append("\n".join(message["content"] for message in body["messages"]))
-        return self.prepared.pop(0)
 
 
 def entry(name: str, kind: str, low: float = 0, high: float = 0, **more: Any) -> dict[str, Any]:

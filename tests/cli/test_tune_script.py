@@ -224,10 +224,11 @@ def test_the_scripted_agents_tune_what_a_command_line_holds(
     assert all("acc came to" in trial.analysis for trial in trials)
 
 
-def test_an_image_without_a_container_is_refused(cli: Cli) -> None:
-    code, _, err = cli(*TUNE, "--image", "mine")
+@pytest.mark.parametrize(("option", "value"), [("--image", "mine"), ("--device", "cuda")])
+def test_what_is_for_a_container_alone_is_refused_without_one(cli: Cli, option: str, value: str) -> None:
+    code, _, err = cli(*TUNE, option, value)
     assert code == 2
-    assert "--image is for --sandbox docker" in err
+    assert f"{option} is for --sandbox docker" in err
 
 
 def test_an_unknown_tuner_is_told_all_that_there_are(cli: Cli) -> None:

@@ -18,6 +18,7 @@ from codegen_hpo.errors import ConfigError, SandboxError
 from codegen_hpo.objective.process import Ended
 from codegen_hpo.objective.script.inside import Inside
 from codegen_hpo.objective.script.owner import container_user, hand_over
+from codegen_hpo.objective.script.record import MEMORY_BYTES
 from codegen_hpo.objective.script.runner import Started
 from codegen_hpo.objective.watch import Limit, Room, wait
 from codegen_hpo.sandbox.attached import raw_socket
@@ -69,7 +70,7 @@ class ContainerRunner:
         self,
         image: str = "",
         *,
-        memory_bytes: int = 8 << 30,
+        memory_bytes: int = MEMORY_BYTES,
         cpus: float | None = None,
         processes: int = 512,
         device: str = "cpu",

@@ -131,7 +131,7 @@ class ScriptObjective:
             seconds=run.seconds,
             # of a failed run, too: it shows how far it came
             trajectory=script.source.trajectory(run.ended.output, workspace.path),
-            notes=tuple(workspace.notes),
+            notes=tuple(filter(None, [*workspace.notes, self._runner.notice])),
         )
         found = judged(
             run.ended,

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.objective.command_line import split
+from codegen_hpo.objective.results.events import MARK
 from codegen_hpo.objective.script.record import Script
 from codegen_hpo.objective.script.sources import Sources
 
@@ -109,7 +110,7 @@ class Original:
 
     def _is_result(self, path: str) -> bool:
         """Whether it is what a run of the script by hand leaves, which no trial reads."""
-        return path == self.result or "tfevents" in path.rpartition("/")[2]
+        return path == self.result or MARK in path.rpartition("/")[2]
 
     def _below(self, folder: Path, prefix: str = "") -> Iterator[Entry]:
         printed = _own_output()

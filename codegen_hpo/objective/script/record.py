@@ -11,6 +11,7 @@ from codegen_hpo.objective.command import folder_mark
 from codegen_hpo.objective.value_source import ValueSource
 
 DISK_BYTES = 2 << 30  # that one run of a script may write, if nothing else is said
+MEMORY_BYTES = 8 << 30  # that it may use in a container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Script:
     begun_in: str = field(default_factory=folder_mark)  # the mark of that place
     sandbox: Literal["none", "docker"] = "none"
     image: str = ""  # of the container; empty for the sandbox's own
+    memory_bytes: int = MEMORY_BYTES  # of the container
+    device: str = "cpu"  # of the container: "auto", "cpu", "cuda" or "cuda:1"
     leave_out: tuple[str, ...] = ()  # patterns of what is not copied, beside the usual
 
     def __post_init__(self) -> None:

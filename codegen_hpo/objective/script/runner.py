@@ -13,6 +13,10 @@ Started = Callable[[Callable[[], None]], None]  # is given what kills the script
 class Runner(Protocol):
     """Runs scripts in their workspaces. Its methods may be called from several threads at once."""
 
+    @property
+    def notice(self) -> str:
+        """What a trial is to note of where it ran; empty if nothing."""
+
     def seen_as(self, folder: Path) -> str:
         """The path of a workspace as the script sees it."""
 
@@ -44,6 +48,8 @@ class Runner(Protocol):
 
 class HostRunner:
     """Runs scripts as the user, with the user's environment, and no wall around them."""
+
+    notice = ""
 
     def seen_as(self, folder: Path) -> str:
         """The path itself."""

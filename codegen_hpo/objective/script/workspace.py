@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from codegen_hpo.errors import ConfigError
+from codegen_hpo.objective.results.events import MARK
 from codegen_hpo.objective.script.original import Entry, Original
 from codegen_hpo.objective.script.sources import Sources, listed
 from codegen_hpo.store.folder import WriteError
@@ -76,7 +77,7 @@ class Workspace:
             path.unlink()
         for folder, _, names in os.walk(path):
             for name in names:
-                if "tfevents" in name:
+                if MARK in name:
                     (Path(folder) / name).unlink()
 
     def tidy(self) -> None:

@@ -320,6 +320,8 @@ def test_scripts_under_way_end_at_once_when_they_are_abandoned(exp: Path, make_o
 class Contained:
     """A runner whose scripts see their workspace elsewhere."""
 
+    notice = "there is no GPU"
+
     def __init__(self, ended: Ended) -> None:
         self.ended = ended
         self.told: tuple[list[str], Mapping[str, str], int | None] | None = None
@@ -341,6 +343,7 @@ def test_a_container_is_told_its_own_paths_and_may_run_out_of_memory(make_object
     outcome = measure(objective).outcome
     assert outcome.status == "oom"
     assert outcome.error == "stopped: it used more memory than its container may have"
+    assert outcome.notes == ("there is no GPU",)
     assert runner.told is not None
     words, environment, disk_bytes = runner.told
     file = "/work/codegen-hpo-arguments.json"
