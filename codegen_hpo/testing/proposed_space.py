@@ -10,7 +10,9 @@ from codegen_hpo.space import Scalar
 from codegen_hpo.space_check import Unsound
 from codegen_hpo.testing.tuning_prompts import Lacking, told_lines
 
-_LISTED = re.compile(r'^- (".*"): (?:(?:bool|int|float|text), now (".*")|a place in the command.*)$')
+_LISTED = re.compile(
+    r'^- (".*"): (?:(?:bool|int|float|text), now (".*")|a place in the command.*|without a value now)$'
+)
 _MOST = re.compile(r"^- Take the hyperparameters .* at most (\d+) and ")
 _REFUSED = "This reply could not be used: "
 

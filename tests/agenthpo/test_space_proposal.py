@@ -170,6 +170,12 @@ def test_every_place_of_the_command_needs_values_of_any_kind(configured) -> None
     assert '"lr": a place in the command, without a value yet' in model.told[0]
 
 
+def test_a_key_without_a_value_is_no_place_of_the_command(configured) -> None:  # type: ignore[no-untyped-def]
+    model = Asked(sent(LR))
+    propose_space(model.ask, DESCRIPTION, configured("lr: 1e-3\nclip: null\n"))
+    assert '"clip": without a value now' in model.told[0]
+
+
 @pytest.mark.parametrize("name", ["seed", "out_dir", "random_state"])
 def test_a_place_that_no_model_may_fill_is_told_before_it_is_asked(configured, name: str) -> None:  # type: ignore[no-untyped-def]
     model = Asked()
