@@ -67,9 +67,10 @@ def importances(space: Space, trials: Sequence[Trial]) -> Importances:
     forest is fitted to the trials and its variance split over the whole space, so that trials which crowd
     around the best, as a tuner's do, do not count by their number. On a made-up function of six arguments
     the strongest came first in 44 % of searches with 8 random trials, 64 % with 10 and 84 % with 20, more
-    often than with PED-ANOVA or rank correlations (measured before losses were cut). Below ten trials, or fewer than the hyperparameters that
-    varied, no share is given. Shares add up to 1, whatever the trials hold (`BY_CHANCE`). One loss far from
-    all others would explain everything, so losses are cut at Tukey's fence.
+    often than with PED-ANOVA or rank correlations (measured before losses were cut). Below ten trials, or
+    fewer than the hyperparameters that varied, no share is given. Shares add up to 1, whatever the trials
+    hold (`BY_CHANCE`). One loss far from all others would explain everything, so losses are cut at Tukey's
+    fence.
     """
     scored = ranked(trials)
     reason = _too_few(scored, len(_varied(space, scored)))
