@@ -23,20 +23,26 @@ to [low, high] before it is undone, so that a wild output cannot overflow.
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import reading
-from codegen_hpo.table.encoding import Encoded, Encoding
+from codegen_hpo.table.encoding import Encoding
 from codegen_hpo.table.target import TargetCodec, fit_codec
 from codegen_hpo.task import Task
 
 QUANTILES = 65  # of each encoded numeric column
 STOP_ON = {"rmse": "mse", "r2": "mse", "mae": "mae", "rmsle": "msle"}  # what early stopping watches
+
+QUANTILE_ROWS = 1 << 18  # of a larger table: a quantile is then off by a tenth of a percentile
+PIECE_ROWS = 1 << 16  # read at once
 
 Ints = NDArray[np.int64]
 
@@ -66,14 +72,12 @@ def write_bundle(folder: Path, task: Task, encoding: Encoding, seed: int) -> Bun
     secret = np.random.default_rng([seed, int(hashlib.sha256(task.sha256.encode()).hexdigest(), 16)])
     validation, test = secret.permutation(task.split.validation), secret.permutation(task.split.test)
     codec = fit_codec(task.kind, task.labels[task.split.fitted])
-    train = encoding.transform(task.frame.iloc[task.split.train])
-    inner = encoding.transform(task.frame.iloc[task.split.inner])
     _write_json(folder / "meta.json", _meta(task, encoding, codec))
-    _save(folder / "quantiles.npy", _quantiles(np.concatenate([train.x_num, inner.x_num])))
-    for part, features, rows in (("train", train, task.split.train), ("inner", inner, task.split.inner)):
-        _save_features(folder, part, features)
+    for part, rows in (("train", task.split.train), ("inner", task.split.inner), ("eval", validation)):
+        _write_pieces(folder, part, encoding, task.frame, rows)
+    for part, rows in (("train", task.split.train), ("inner", task.split.inner)):
         _save(folder / f"{part}_y.npy", task.labels[rows])
-    _save_features(folder, "eval", encoding.transform(task.frame.iloc[validation]))
+    _save(folder / "quantiles.npy", _quantiles(folder, len(task.split.fitted), seed))
     return Bundle(folder=folder, codec=codec, validation_rows=validation, test_rows=test)
 
 
@@ -81,12 +85,17 @@ def write_features(
     folder: Path, meta_from: Path, x_num: NDArray[np.float32], x_cat: NDArray[np.int64]
 ) -> None:
     """A folder for prediction, written: the facts of the bundle `meta_from`, and these rows."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("meta.json", "quantiles.npy"):
-        with reading(meta_from / name):
-            facts = (meta_from / name).read_bytes()
-        (folder / name).write_bytes(facts)
-    _save_features(folder, "eval", Encoded(x_num, x_cat))
+    _copy_facts(folder, meta_from)
+    _save(folder / "eval_num.npy", x_num.astype(np.float32, copy=False))
+    _save(folder / "eval_cat.npy", x_cat.astype(np.int64, copy=False))
+
+
+def write_rows(
+    folder: Path, meta_from: Path, encoding: Encoding, frame: pd.DataFrame, rows: Ints | None = None
+) -> None:
+    """As `write_features`, of a frame's rows, or of those with these numbers; encoded a piece at a time."""
+    _copy_facts(folder, meta_from)
+    _write_pieces(folder, "eval", encoding, frame, rows)
 
 
 def read_codec(folder: Path) -> TargetCodec:
@@ -107,8 +116,10 @@ def _meta(task: Task, encoding: Encoding, codec: TargetCodec) -> dict[str, Any]:
     }
 
 
-def _quantiles(x_num: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n_numeric, 65) float32, each row not falling."""
+def _quantiles(folder: Path, rows: int, seed: int) -> NDArray[np.float32]:
+    """(n_numeric, 65) float32, each row not falling; of rows drawn at random, if there are more of them."""
+    picked = some_rows(rows, QUANTILE_ROWS, seed)
+    x_num = picked_rows([folder / "train_num.npy", folder / "inner_num.npy"], picked)
     grid = np.linspace(0.0, 1.0, QUANTILES)
     quantiles = np.empty((x_num.shape[1], QUANTILES), dtype=np.float32)
     for start in range(0, len(quantiles), 64):  # some columns at a time: a copy of all could be too large
@@ -116,9 +127,61 @@ def _quantiles(x_num: NDArray[np.float32]) -> NDArray[np.float32]:
     return quantiles
 
 
-def _save_features(folder: Path, part: str, features: Encoded) -> None:
-    _save(folder / f"{part}_num.npy", features.x_num.astype(np.float32, copy=False))
-    _save(folder / f"{part}_cat.npy", features.x_cat.astype(np.int64, copy=False))
+def some_rows(rows: int, most: int, seed: int) -> Ints:
+    """Rising row numbers: all of them, or as many as wanted, drawn at random."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False)).astype(np.int64)
+
+
+def _copy_facts(folder: Path, meta_from: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("meta.json", "quantiles.npy"):
+        with reading(meta_from / name):
+            facts = (meta_from / name).read_bytes()
+        (folder / name).write_bytes(facts)
+
+
+def _write_pieces(
+    folder: Path, part: str, encoding: Encoding, frame: pd.DataFrame, rows: Ints | None
+) -> None:
+    """The two arrays of a part, written as they are encoded: they are never in memory as a whole."""
+    count = len(frame) if rows is None else len(rows)
+    with (folder / f"{part}_num.npy").open("wb") as num, (folder / f"{part}_cat.npy").open("wb") as cat:
+        _header(num, np.dtype(np.float32), (count, len(encoding.numeric_names)))
+        _header(cat, np.dtype(np.int64), (count, len(encoding.cardinalities)))
+        for piece in encoding.pieces(frame, rows):
+            num.write(piece.x_num.data if piece.x_num.size else b"")
+            cat.write(piece.x_cat.data if piece.x_cat.size else b"")
+
+
+def _header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, int]) -> None:
+    told = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, told)
+
+
+def array_pieces(path: Path) -> Iterator[NDArray[Any]]:
+    """The rows of a .npy file, some at a time.
+
+    They are read, not mapped: mapped pages count as memory of the process.
+    """
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        for start in range(0, shape[0], PIECE_ROWS):
+            count = min(PIECE_ROWS, shape[0] - start)
+            values = np.fromfile(file, dtype, count * int(np.prod(shape[1:])))
+            yield values.reshape(count, *shape[1:])
+
+
+def picked_rows(paths: Sequence[Path], rows: Ints) -> NDArray[Any]:
+    """The rows with these rising numbers, of the files' arrays one under the other."""
+    picked, begin = [], 0
+    for piece in chain.from_iterable(map(array_pieces, paths)):
+        first, last = np.searchsorted(rows, (begin, begin + len(piece)))
+        picked.append(piece[rows[first:last] - begin])
+        begin += len(piece)
+    return np.concatenate(picked)
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import RECIPES
+from codegen_hpo.engine.capacity import read_capacity, share
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
+from codegen_hpo.engine.pruning import check_prune
 from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Budget, Settings, trials_to_explore
 from codegen_hpo.errors import ConfigError
@@ -40,10 +42,13 @@ def fit(
     reply_s: float = 300.0,
     reply_tokens: int | None = None,
     device: str = "auto",
-    parallel: int = 1,
+    parallel: int | None = None,
     threads: int | None = None,
     memory_bytes: int = 4 << 30,
     trial_s: float = 300.0,
+    reseed: int = 3,
+    ensemble: int = 8,
+    prune: str = "off",
     price: tuple[float, float] | None = None,
     seed: int = 0,
     runs: Path | str = "runs",
@@ -64,10 +69,17 @@ def fit(
         candidates: how many different functions to write; 1 by default, 2 with the cookbook.
         reply_s: seconds for one reply of the model, all attempts included.
         reply_tokens: the longest reply, for servers whose own default is short.
-        parallel: trials at once, each in a worker of its own.
+        parallel: trials at once, each in a worker of its own: by default one a GPU, or else as many as this
+            machine has cores and memory for, up to 4. What is proposed depends on it, because a tuner does
+            not know the results of the trials under way; 1 lets it know them all.
         threads: CPU threads of a trial; up to 4, shared among those at once.
         memory_bytes: of a trial.
         trial_s: training time of one trial, seconds.
+        reseed: how many of the best calls are trained once more on a fresh seed before the winner is named.
+            They count as trials; of ten or more trials, at most a fifth is kept for them. 0 is none.
+        ensemble: most members of the final model; 1 makes it the best trial alone.
+        prune: "median" or "quarter" stops a training that falls behind that share of the earlier ones of its
+            candidate; "off" lets each run to its end.
         price: USD per million prompt and completion tokens.
         runs: the folder of all runs.
 
@@ -75,6 +87,7 @@ def fit(
         ConfigError: a choice that cannot be.
         EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
     """
+    check_prune(prune)
     endpoint = None
     own = cookbook or author is not None  # the function is not written by the model
     if not own or (isinstance(tuner, str) and needs_model(tuner)):
@@ -89,6 +102,13 @@ def fit(
     by_model = endpoint is not None and not own
     count = candidates or (1 if by_model or author else 2)
     budget = budget or Budget()
+    shares = share(
+        read_capacity(visible=os.environ.get("CUDA_VISIBLE_DEVICES")),
+        device=device,
+        memory_bytes=memory_bytes,
+        parallel=parallel,
+        threads=threads,
+    )
     settings = Settings(
         author=author.name if author else f"llm:{endpoint.model}" if endpoint and not own else "cookbook",
         tuner=tuner if isinstance(tuner, str) else "custom" if tuner else "llm" if by_model else "tpe",
@@ -100,10 +120,13 @@ def fit(
         sandbox=sandbox if isinstance(sandbox, str) else sandbox.name,
         unsafe=unsafe,
         device=device,
-        parallel=parallel,
-        threads=threads or max(1, min(4, (os.cpu_count() or 1) // parallel)),
+        parallel=shares.parallel,
+        threads=shares.threads,
         memory_bytes=memory_bytes,
         trial_s=trial_s,
+        reseed=reseed,
+        ensemble=ensemble,
+        prune=prune,
         private=private,
         endpoint=endpoint.url if endpoint else "",
         model=endpoint.model if endpoint else "",

@@ -205,7 +205,7 @@ def _attributes(trial: Trial, history: History) -> dict[str, Any]:
     }
     final = history.final
     if final and final.trial == trial.name:
-        known["test_score"] = final.test_score
+        known["test_score"] = final.single_test_score
     return {name: value for name, value in known.items() if value not in ("", None)}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from codegen_hpo.bundle import read_codec, write_features
-from codegen_hpo.engine.finish import predict_job, predict_outputs
+from codegen_hpo.bundle import write_features
+from codegen_hpo.engine.prediction import predict_members
 from codegen_hpo.errors import DataError, NoModelError, reading
-from codegen_hpo.records import Trial
+from codegen_hpo.records import Member, Trial
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import History, read_task
@@ -20,7 +20,7 @@ from codegen_hpo.table.names import did_you_mean
 
 
 def winner(history: History) -> Trial:
-    """The trial whose model is used: the one scored on the test rows, else the best. Raises NoModelError."""
+    """The best trial: the one that was scored on the test rows, else the best so far. Raises NoModelError."""
     final = history.final
     trial = history.trial(final.trial) if final else history.best()
     if trial is None:
@@ -31,10 +31,28 @@ def winner(history: History) -> Trial:
     return trial
 
 
+def model_of(history: History, *, single: bool = False) -> tuple[Member, ...]:
+    """The members of the model that is used, the heaviest first. Raises NoModelError.
+
+    Before a run has its final model, or with `single`, that is the best trial alone.
+    """
+    if single or history.final is None:
+        return (Member(winner(history), 1.0),)
+    known = {trial.name: trial for trial in history.trials}
+    return tuple(Member(known[name], weight) for name, weight in history.final.members.items())
+
+
 def predict(
-    folder: RunFolder, trial: Trial, frame: pd.DataFrame, sandbox: Sandbox, *, proba: bool = False
+    folder: RunFolder,
+    members: Sequence[Member],
+    frame: pd.DataFrame,
+    sandbox: Sandbox,
+    *,
+    proba: bool = False,
 ) -> pd.DataFrame:
     """One row a row of `frame`, with its index: the target's column, or with `proba` one column a class.
+
+    The members' predictions are averaged by their weights, in the target's unit or as probabilities.
 
     Classes come back as `typed` tells; a column of probabilities is named by its class's text. `frame` needs
     the columns that the encoding uses; levels that were never seen count as missing.
@@ -52,8 +70,7 @@ def predict(
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         features = Path(place) / "rows"
         write_features(features, folder.path / "bundle", encoded.x_num, encoded.x_cat)
-        outputs = predict_outputs(sandbox, features, predict_job(folder, trial))
-    predictions = read_codec(folder.path / "bundle").decode(outputs, trial.call.target_transform)
+        predictions = predict_members(folder, members, features, sandbox)
     return _named(predictions, task, frame.index, proba)
 
 

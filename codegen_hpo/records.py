@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codegen_hpo.space import Arguments, Space
 
 Gate = Literal["reply", "text", "syntax", "rules", "signature", "dry-run", "memory"]
-Status = Literal["ok", "contract", "error", "nan", "timeout", "oom", "killed", "bad_result"]
+Status = Literal["ok", "contract", "error", "nan", "timeout", "oom", "killed", "bad_result", "refused"]
 Stage = Literal["load", "construct", "step", "predict", ""]
 
 
@@ -82,10 +82,15 @@ class Job:
     stop_after_epoch: int | None = (
         None  # ends training early without changing the schedule: for exact re-runs
     )
+    # train: (point of the curve, 1-based; best inner loss so far above which training stops there), rising
+    prune: tuple[tuple[int, float], ...] = ()
 
 
 class Epoch(NamedTuple):
-    """One point of a training curve, as the sandbox tells it: advisory."""
+    """One point of a training curve, as the sandbox tells it: advisory.
+
+    A point is a pass over the training rows, or a part of one where there are more than 2**18 of them.
+    """
 
     number: int  # 1-based
     train_loss: float
@@ -109,6 +114,7 @@ class Check(NamedTuple):
     error: str  # empty when the point works
     rule: str  # "shape", "loss", "gradient", "optimizer", "exception", …; empty when it works
     line: int | None  # in the candidate's source
+    row_s: float = 0.0  # seconds that training took for one row here; 0 where the point failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +132,12 @@ class Outcome:
     checks: tuple[Check, ...] = ()  # dry_run only
     parameters: int = 0
     best_epoch: int = 0
-    stopped: str = ""  # "patience", "epochs", "time" or "nan"
+    stopped: str = ""  # "patience", "epochs", "time", "nan" or "pruned"
     seconds: float = 0.0
     peak_memory_bytes: int = 0
     stdout: str = ""  # head and tail of what the code printed
     device: str = "cpu"
-    notes: tuple[str, ...] = ()  # training arguments used, fall-backs
+    notes: tuple[str, ...] = ()  # training arguments used, what the loop switched on, fall-backs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +158,13 @@ class Trial:
     def name(self) -> str:
         """The trial's name in its run, "t007"."""
         return trial_name(self.number)
+
+
+class Member(NamedTuple):
+    """One trained model of the final one, which is an ensemble or has this member alone."""
+
+    trial: Trial
+    weight: float  # of its predictions in the mean; the members' weights sum to 1
 
 
 def trial_name(number: int) -> str:

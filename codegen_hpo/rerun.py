@@ -54,8 +54,13 @@ def rerun(
         changes: arguments to set otherwise, as text: checked against the candidate's space.
 
     Raises:
-        ConfigError: an unknown argument or a value out of range.
+        ConfigError: an unknown argument or a value out of range; a trial that was refused.
     """
+    if trial.outcome.status == "refused":
+        raise ConfigError(
+            f"{trial.name} was never trained: {trial.outcome.error}",
+            hint="--set on another trial trains these arguments",
+        )
     metric = METRICS[read_task(folder)["metric"]]
     runner = TrialRunner.of(folder, Settings.from_json(history.settings), metric)
     arguments = _changed(history, trial, changes)
@@ -72,8 +77,10 @@ def rerun(
         keep_weights=False,
         train_s=train_s,
         timeout_s=timeout_s,
-        # a trial that ran out of time is repeated epoch by epoch, however fast this machine is
-        stop_after_epoch=trial.outcome.curve[-1].number if trial.outcome.stopped == "time" else None,
+        # a trial that was cut short is repeated point by point, however fast this machine is
+        stop_after_epoch=trial.outcome.curve[-1].number
+        if trial.outcome.stopped in ("time", "pruned")
+        else None,
     )
     worker = sandbox.open(folder.path / "bundle")
     try:

@@ -22,8 +22,8 @@ from codegen_hpo.llm.ledger import Ledger, price_of
 from codegen_hpo.objective.command import CommandObjective, folder_mark
 from codegen_hpo.objective.session import ObjectiveSession
 from codegen_hpo.objective.settings import PROPOSING, Aim, Commanded, SearchSettings
-from codegen_hpo.predict import predict, winner
-from codegen_hpo.records import Candidate, Sink, Trial
+from codegen_hpo.predict import model_of, predict, winner
+from codegen_hpo.records import Candidate, Member, Sink, Trial
 from codegen_hpo.rerun import Rerun, rerun
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.space import Scalar
@@ -36,7 +36,7 @@ from codegen_hpo.tuner.names import needs_model
 
 
 class Best(NamedTuple):
-    """The model of a run."""
+    """The best trial of a run, which is its model where there is no ensemble."""
 
     trial: Trial
     candidate: Candidate
@@ -77,7 +77,7 @@ class Run:
 
     @property
     def best(self) -> "Best":
-        """The model that `predict` and `export` use. Raises NoModelError."""
+        """The best trial: `predict` and `export` use it with `single`. Raises NoModelError."""
         self._require_table()
         history = self.history
         trial = winner(history)
@@ -159,19 +159,30 @@ class Run:
         data: pd.DataFrame | Path | str,
         *,
         proba: bool = False,
+        single: bool = False,
         sandbox: str | Sandbox = "auto",
         unsafe: bool = False,
     ) -> pd.DataFrame:
-        """Predictions for new rows, made in a sandbox; see `codegen_hpo.predict.predict`."""
+        """Predictions for new rows, made in a sandbox; see `codegen_hpo.predict.predict`.
+
+        `single` takes the best trial's model in place of the ensemble.
+        """
         self._require_table()
         frame = data if isinstance(data, pd.DataFrame) else read_table(Path(data)).frame
         place = self._sandbox(sandbox, unsafe, device="cpu")
-        return predict(self.folder, self.best.trial, frame, place, proba=proba)
+        return predict(self.folder, self.model(single=single), frame, place, proba=proba)
 
-    def export(self, to: Path | str) -> list[Path]:
-        """The files of a folder that predicts with torch, numpy and pandas alone. Raises ConfigError."""
-        best = self.best
-        return export(self.folder, best.trial, best.candidate.author, Path(to))
+    def model(self, *, single: bool = False) -> tuple[Member, ...]:
+        """The members of the model, each a trial with its weight; see `codegen_hpo.predict.model_of`."""
+        self._require_table()
+        return model_of(self.history, single=single)
+
+    def export(self, to: Path | str, *, single: bool = False) -> list[Path]:
+        """The files of a folder that predicts with torch, numpy and pandas alone. Raises ConfigError.
+
+        `single` takes the best trial's model in place of the ensemble.
+        """
+        return export(self.folder, self.history, self.model(single=single), Path(to))
 
     def rerun(
         self,

@@ -150,7 +150,11 @@ class Space(Mapping[str, Dimension]):
         return Checked(None if complaints else arguments, tuple(complaints))
 
     def corners(self) -> list[dict[str, Scalar]]:
-        """The points that a dry-run visits: defaults, all numbers low, all high, each other option once."""
+        """The points that a dry-run visits: defaults, all numbers low, all high, each other option once.
+
+        And each whole number at its high end alone: widths, depths and batches are what the cost depends on,
+        and that of one cannot be told from that of another where all change together.
+        """
         points = [self.defaults()]
         for end in ("low", "high"):
             ends = {name: getattr(d, end) for name, d in self.items() if not isinstance(d, Choice)}
@@ -158,6 +162,8 @@ class Space(Mapping[str, Dimension]):
         for name, dimension in self.items():
             if isinstance(dimension, Choice):
                 points += [self.defaults() | {name: option} for option in dimension.options]
+            elif isinstance(dimension, Int):
+                points.append(self.defaults() | {name: dimension.high})
         return list({canonical(point): point for point in points}.values())
 
     def to_json(self) -> dict[str, Any]:

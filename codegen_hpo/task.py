@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,13 @@ class TargetSummary:
     shares: tuple[float, ...] = ()  # of each class, in the order of Task.classes
 
 
+class Sample(NamedTuple):
+    """What part of the user's table is used."""
+
+    rows: int
+    of: int  # rows with a target; the user's own test table is not counted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A table with its target, metric and split. Rows without a target are gone from `frame`."""
@@ -91,11 +98,12 @@ class Task:
     seed: int
     warnings: tuple[str, ...]
     leaks: tuple[Leak, ...]
+    sample: Sample | None = None  # None where all rows are used
 
     @classmethod
     def from_table(
         cls,
-        table: str | Path | pd.DataFrame,
+        table: str | Path | pd.DataFrame | Table,
         target: str,
         *,
         kind: Kind | Literal["auto"] = "auto",
@@ -107,13 +115,14 @@ class Task:
         time_column: str | None = None,
         group_column: str | None = None,
         test: str | Path | pd.DataFrame | None = None,
+        rows: int | None = None,
         about: str = "",
         seed: int = 0,
     ) -> Task:
         """The task of predicting `target` from a table's other columns. Raises DataError.
 
         Args:
-            table: A CSV or Parquet file, or a frame.
+            table: A CSV or Parquet file, a frame, or a table that was read.
             target: The column to predict.
             kind: "regression", "binary" or "multiclass"; "auto" decides by the target's values.
             metric: A name in METRICS; "auto" takes the kind's default.
@@ -124,20 +133,25 @@ class Task:
             time_column: Trains on the past of this column and tests on the newest rows. It stays a feature.
             group_column: Keeps the rows of a group on one side. It is no feature: a new group has a new name.
             test: The user's own test table; nothing of it is trained on.
+            rows: Uses a random sample of so many rows where the table has more: each class has its share of
+                them, groups stay whole. The user's own test table is used as it is.
             about: What the table is about, in a sentence or two.
-            seed: Of the split.
+            seed: Of the split and the sample.
         """
         from codegen_hpo.table.leaks import leak_warnings
         from codegen_hpo.table.names import require_columns
         from codegen_hpo.table.profile import Overrides, profile
         from codegen_hpo.table.read import Table, read_table
         from codegen_hpo.table.rows import labelled_rows
+        from codegen_hpo.table.sample import sample_rows
         from codegen_hpo.table.split import split_rows
 
         if not 0 <= seed < 2**32:
             raise DataError(f"the seed is {seed}, a whole number from 0 to {2**32 - 1} is expected")
 
-        def read(source: str | Path | pd.DataFrame) -> Table:
+        def read(source: str | Path | pd.DataFrame | Table) -> Table:
+            if isinstance(source, Table):
+                return source
             return read_table(source) if isinstance(source, str | Path) else Table.from_frame(source)
 
         own, own_test = read(table), None if test is None else read(test)
@@ -145,24 +159,32 @@ class Task:
         require_columns([target], names, "--target")
         _require(time_column, names, target, "--time-column")
         _require(group_column, names, target, "--group-column")
-        rows = labelled_rows(own, own_test, target, None if kind == "auto" else kind, drop)
+        told = own.name, own.sha256
+        notes = (*own.warnings, *(own_test.warnings if own_test else ()))
+        found = labelled_rows(own, own_test, target, None if kind == "auto" else kind, drop)
+        del own  # a large table is held once
+        whole = len(found.frame) - found.own_test
+        sample = None
+        if rows is not None and rows < whole:
+            found = sample_rows(found, rows, target=target, group_column=group_column, seed=seed)
+            sample = Sample(len(found.frame) - found.own_test, whole)
         overrides = Overrides(
             drop=tuple(drop), categorical=tuple(categorical), datetime=tuple(datetime), text=tuple(text)
         )
-        columns = profile(rows.frame, target, overrides, group_column)
+        columns = profile(found.frame, target, overrides, group_column)
         if not columns.features:
             reasons = "; ".join(f"{c.name!r}: {c.reason}" for c in columns.columns[:8] if c.kind != "target")
             raise DataError(
-                f"{own.name}: no column is left to learn from ({reasons or 'the target is the only one'})",
+                f"{told[0]}: no column is left to learn from ({reasons or 'the target is the only one'})",
                 hint="Add columns, or say with --categorical, --datetime or --text how to read them.",
             )
-        split = split_rows(rows, time_column=time_column, group_column=group_column, seed=seed)
-        labels = rows.labels
+        split = split_rows(found, time_column=time_column, group_column=group_column, seed=seed)
+        labels = found.labels
         return cls(
-            name=own.name,
-            sha256=own.sha256,
+            name=told[0],
+            sha256=told[1],
             test_sha256=own_test.sha256 if own_test else "",
-            frame=rows.frame,
+            frame=found.frame,
             labels=labels.values,
             profile=columns,
             target=target,
@@ -174,13 +196,9 @@ class Task:
             summary=_summary(labels, split),
             about=about,
             seed=seed,
-            warnings=(
-                *own.warnings,
-                *(own_test.warnings if own_test else ()),
-                *rows.warnings,
-                *split.warnings,
-            ),
-            leaks=leak_warnings(rows.frame, labels, columns, split),
+            warnings=(*notes, *found.warnings, *split.warnings),
+            leaks=leak_warnings(found.frame, labels, columns, split),
+            sample=sample,
         )
 
     @property
@@ -197,6 +215,7 @@ class Task:
             "sha256": self.sha256,
             "test_sha256": self.test_sha256,
             "rows": len(self.frame),
+            "sample": self.sample._asdict() if self.sample else None,
             "target": self.target,
             "kind": self.kind,
             "kind_reason": self.kind_reason,
@@ -244,6 +263,7 @@ class Task:
             summary=TargetSummary(**summary),
             warnings=tuple(data["warnings"]),
             leaks=tuple(Leak(**leak) for leak in data["leaks"]),
+            sample=Sample(**data["sample"]) if data["sample"] else None,
             **{name: data[name] for name in known},
         )
 
@@ -252,8 +272,9 @@ class Task:
 
         split, labels = self.split, ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
         direction = "higher" if self.metric.higher_is_better else "lower"
+        sampled = f"sample of {self.sample.rows} of {self.sample.of} rows" if self.sample else ""
         lines = [
-            f"{self.name}: {len(self.frame)} rows, {len(self.profile.features)} of "
+            f"{self.name}: {sampled or f'{len(self.frame)} rows'}, {len(self.profile.features)} of "
             f"{len(self.profile.columns) - 1} columns used",
             f"target {self.target!r}: {self.kind} ({self.kind_reason}{f': {labels}' if labels else ''}); "
             f"metric {self.metric.name}, {direction} is better",

@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codegen_hpo.bundle import Bundle, read_codec, write_bundle, write_features
+from codegen_hpo import bundle as module
+from codegen_hpo.bundle import (
+    Bundle,
+    array_pieces,
+    picked_rows,
+    read_codec,
+    some_rows,
+    write_bundle,
+    write_features,
+    write_rows,
+)
 from codegen_hpo.table.encoder import fit_encoding
 from codegen_hpo.task import Task
 
@@ -101,3 +111,43 @@ def test_a_prediction_folder_has_the_facts_and_the_rows_only(tmp_path: Path) -> 
     assert np.array_equal(np.load(tmp_path / "rows" / "eval_num.npy"), encoded.x_num)
     assert read_codec(tmp_path / "rows") == bundle.codec
     assert bundle.default_transform == "log"
+
+
+def test_rows_are_written_in_pieces_as_they_are_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = _task()
+    encoding = fit_encoding(task.frame, task.profile, task.split.fitted)
+    whole = write_bundle(tmp_path / "whole", task, encoding, 0)
+    write_features(tmp_path / "rows", whole.folder, *encoding.transform(task.frame.iloc[whole.test_rows]))
+    monkeypatch.setattr("codegen_hpo.table.encoding.PIECE", 41)
+    monkeypatch.setattr(module, "PIECE_ROWS", 17)
+    write_bundle(tmp_path / "pieces", task, encoding, 0)
+    write_rows(tmp_path / "rows in pieces", whole.folder, encoding, task.frame, whole.test_rows)
+    for one, other in (("whole", "pieces"), ("rows", "rows in pieces")):
+        files = {path.name: path.read_bytes() for path in (tmp_path / one).iterdir()}
+        assert files == {path.name: path.read_bytes() for path in (tmp_path / other).iterdir()}
+
+
+def test_rows_are_read_back_in_pieces_and_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE_ROWS", 7)
+    arrays = [np.arange(60.0).reshape(20, 3), np.arange(60.0, 99.0).reshape(13, 3), np.empty((4, 0))]
+    paths = [tmp_path / f"{number}.npy" for number in range(3)]
+    for path, array in zip(paths, arrays, strict=True):
+        np.save(path, array)
+    assert [len(piece) for piece in array_pieces(paths[0])] == [7, 7, 6]
+    assert [piece.shape for piece in array_pieces(paths[2])] == [(4, 0)]
+    rows = np.array([0, 6, 7, 19, 20, 32])
+    assert np.array_equal(picked_rows(paths[:2], rows), np.concatenate(arrays[:2])[rows])
+    assert some_rows(5, 5, 0).tolist() == [0, 1, 2, 3, 4]
+    some = some_rows(1_000, 10, 3)
+    assert len(set(some.tolist())) == 10
+    assert (np.diff(some) > 0).all()
+
+
+def test_quantiles_of_a_large_table_are_of_some_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUANTILE_ROWS", 150)
+    task = _task()
+    of_all = np.concatenate([task.frame["x"].iloc[task.split.fitted].to_numpy()])
+    quantiles = np.load(_write(task, tmp_path).folder / "quantiles.npy")
+    assert abs(quantiles[0, 32] - (np.median(of_all) - of_all.mean()) / of_all.std()) < 0.1

@@ -25,7 +25,14 @@ def finished(small_table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
     task = Task.from_table(small_table, "y")
     runs = tmp_path_factory.mktemp("runs")
     return fit(
-        task, cookbook=True, candidates=1, budget=Budget(trials=1), trial_s=2.0, runs=runs, environ={}
+        task,
+        cookbook=True,
+        candidates=1,
+        budget=Budget(trials=1),
+        parallel=1,
+        trial_s=2.0,
+        runs=runs,
+        environ={},
     ).path
 
 

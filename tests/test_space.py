@@ -84,6 +84,7 @@ def test_corners_visit_both_ends_and_every_option_once() -> None:
     corners = SPACE.corners()
     assert corners[0] == SPACE.defaults()
     assert {corner["width"] for corner in corners} == {8, 64, 512}
+    assert SPACE.defaults() | {"width": 512} in corners
     for name in ("norm", "act", "heads"):
         dimension = SPACE[name]
         assert isinstance(dimension, Choice)

@@ -154,7 +154,7 @@ def _messages(
         metric=aim.direction,
         dimensions=[(name, with_options(dimension)) for name, dimension in aim.space.items()],
         base=arguments_text(base(aim.space)),
-        trials=compressed(trials, subject),
+        trials=compressed(trials, subject, aim.space),
         standing=standing(aim, trials),
         computed=computed,
         influences=computed.influences[:_TEXTS],

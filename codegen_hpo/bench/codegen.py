@@ -9,21 +9,20 @@ configuration space and figures did not survive in the text that could be had; t
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from codegen_hpo.author.fixed import FixedAuthor
 from codegen_hpo.bench.folder import BenchFolder
 from codegen_hpo.bench.search import versions
-from codegen_hpo.bundle import read_codec
-from codegen_hpo.engine.finish import CannotPredictError, predict_job, predict_outputs
 from codegen_hpo.engine.parts import find_sandbox
+from codegen_hpo.engine.prediction import CannotPredictError, predict_members
 from codegen_hpo.engine.settings import Budget, Settings
 from codegen_hpo.errors import NoModelError, reading
 from codegen_hpo.fitting import fit
 from codegen_hpo.llm.endpoint import Endpoint
-from codegen_hpo.records import Trial
+from codegen_hpo.records import Member, Trial
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.scoring.holdout import HeldOut
@@ -176,8 +175,11 @@ def _searched(task: Task, root: Path, conditions: Conditions, arm: Arm, seed: in
             sandbox=place,
             unsafe=conditions.unsafe,
             budget=Budget(trials=trials),
+            reseed=0,  # every trial is the tuner's
+            ensemble=1,
             trial_s=conditions.trial_s,
             device="cpu",
+            parallel=1,  # each proposal of the protocol knows all results before it
             seed=seed,
             runs=root,
             environ=environ,
@@ -228,12 +230,9 @@ def _step(run: Run, place: Sandbox, trial: Trial, task: Task) -> Step:
 def _test_loss(run: Run, place: Sandbox, trial: Trial, task: Task) -> float | None:
     """The loss on the test rows; None where the model cannot predict in a fresh process."""
     path = run.folder.path
-    # whoever trained so long needs no longer to predict fewer rows
-    job = replace(predict_job(run.folder, trial), timeout_s=60 + 2 * trial.outcome.seconds)
     try:
-        outputs = predict_outputs(place, path / "test", job)
+        predictions = predict_members(run.folder, [Member(trial, 1.0)], path / "test", place)
     except CannotPredictError:
         return None
-    predictions = read_codec(path / "bundle").decode(outputs, trial.call.target_transform)
     found = score(task.metric, HeldOut.load(path / "labels").test_y, predictions)
     return None if found is None else task.metric.loss(found)

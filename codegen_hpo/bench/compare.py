@@ -216,6 +216,8 @@ class _Contest:
                 author=author,
                 candidates=1,
                 tuner=tuner,
+                reseed=0,  # tuners are compared by what they found
+                ensemble=1,
                 seed=seed,
                 runs=root,
                 sinks=self.sinks,

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codegen_hpo.cli.bench_ablation import ablation
+from codegen_hpo.cli.bench_loop import loop
+from codegen_hpo.cli.bench_overhead import overhead
+from codegen_hpo.cli.bench_peers import peers
+from codegen_hpo.cli.bench_scale import scale
 from codegen_hpo.cli.bench_scripts import scripts
+from codegen_hpo.cli.bench_tokens import tokens
 from codegen_hpo.cli.bench_tuners import codegen, report, sklearn, toy
 from codegen_hpo.cli.parameters import json_option
 
@@ -20,7 +26,7 @@ def command() -> None:
     """Measure, side by side in one run."""
 
 
-for one in (toy, sklearn, codegen, scripts, report):
+for one in (toy, sklearn, codegen, scripts, report, peers, ablation, loop, overhead, tokens, scale):
     command.add_command(one)
 
 

@@ -156,6 +156,12 @@ def report(results: Path, output: Path | None, plot: bool) -> None:
     elif suite == "scripts":
         runs = read_script_results(results)
         text, write = scripts_page(runs), partial(write_scripts_page, runs)
+    elif suite == "peers":
+        text, write = _peers(results)
+    elif suite == "ablation":
+        text, write = _ablation(results)
+    elif suite == "loop":
+        text, write = _loop(results)
     else:
         found = read_results(results)
         text, write = page(found), partial(write_page, found)
@@ -164,6 +170,30 @@ def report(results: Path, output: Path | None, plot: bool) -> None:
     else:
         for path in write(output, plot=plot):
             click.echo(path)
+
+
+def _peers(results: Path) -> tuple[str, Callable[..., list[Path]]]:
+    from codegen_hpo.bench.peers.page import page, write_page
+    from codegen_hpo.bench.peers.results import read_results
+
+    found = read_results(results)
+    return page(found), lambda file, *, plot: write_page(found, file)
+
+
+def _ablation(results: Path) -> tuple[str, Callable[..., list[Path]]]:
+    from codegen_hpo.bench.ablation.page import page, write_page
+    from codegen_hpo.bench.ablation.results import read_results
+
+    found = read_results(results)
+    return page(found), lambda file, *, plot: write_page(found, file)
+
+
+def _loop(results: Path) -> tuple[str, Callable[..., list[Path]]]:
+    from codegen_hpo.bench.loop.measure import read_loops
+    from codegen_hpo.bench.loop.page import page, write_page
+
+    found = read_loops(results)
+    return page(found), lambda file, *, plot: write_page(found, file)
 
 
 def _run(suite: "Suite", given: dict[str, Any], *, framings: Sequence[int] = (), pool: int = 0) -> None:

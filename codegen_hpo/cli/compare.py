@@ -7,7 +7,7 @@ import click
 
 from codegen_hpo.cli.fit import command as fit_command
 from codegen_hpo.cli.parameters import SEED, json_option
-from codegen_hpo.cli.tuning import take_tuning, tuning_options
+from codegen_hpo.cli.tuning import most_trials, take_tuning, tuning_options
 
 if TYPE_CHECKING:
     from codegen_hpo.bench.compare import Conditions
@@ -128,7 +128,7 @@ def _conditions(options: dict[str, Any]) -> "Conditions":
 
     return Conditions(
         budget=Budget(
-            trials=options["trials"],
+            trials=most_trials(options),
             seconds=options["seconds"],
             tokens=options["max_tokens"],
             usd=options["max_cost"],
@@ -153,8 +153,7 @@ def _follow(result: "Result", task: "Task") -> None:
 
 def print_comparison(comparison: "Comparison") -> None:
     """Prints the table, and how it is to be read."""
-    from codegen_hpo.cli.outcome import counted
-    from codegen_hpo.cli.terminal import number, plain, print_table
+    from codegen_hpo.cli.terminal import counted, number, plain, print_table
 
     seeds, table = comparison.seeds, comparison.rows()
     pairs = max(row.pairs for row in table)
@@ -196,8 +195,7 @@ def print_comparison(comparison: "Comparison") -> None:
 
 
 def _shown(mean: "Mean | None", seeds: int) -> str:
-    from codegen_hpo.cli.outcome import counted
-    from codegen_hpo.cli.terminal import number
+    from codegen_hpo.cli.terminal import counted, number
 
     if mean is None:
         return "–"

@@ -10,42 +10,50 @@ from codegen_hpo.cli.parameters import find_run, json_option, run_argument
 
 @click.command("export")
 @run_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new folder for the best model.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new folder for the model.")
+@click.option("--single", is_flag=True, help="With -o: the best trial's model in place of the ensemble.")
 @click.option("--optuna", "storage", metavar="URL", help="A storage for all trials: sqlite:///study.db.")
 @click.option("--study-name", default="", help="With --optuna. [default: the run's name]")
 @json_option
 def command(
-    run: str, runs: Path, output: Path | None, storage: str | None, study_name: str, as_json: bool
+    run: str,
+    runs: Path,
+    output: Path | None,
+    single: bool,
+    storage: str | None,
+    study_name: str,
+    as_json: bool,
 ) -> None:
-    """Write the best model of RUN as a folder that predicts with torch, numpy and pandas alone (-o), or all
+    """Write the model of RUN as a folder that predicts with torch, numpy and pandas alone (-o), or all
     its trials as Optuna studies (--optuna), one study a candidate."""
     if (output is None) == (storage is None):
         raise click.UsageError("give one of -o FOLDER and --optuna URL")
     if study_name and storage is None:
         raise click.UsageError("--study-name goes with --optuna")
+    if single and output is None:
+        raise click.UsageError("--single goes with -o")
     path = find_run(run, runs)
     if storage is not None:
         _studies(path, storage, study_name, as_json=as_json)
     else:
         assert output is not None
-        _model(path, output, as_json=as_json)
+        _model(path, output, single=single, as_json=as_json)
 
 
-def _model(run: Path, output: Path, *, as_json: bool) -> None:
+def _model(run: Path, output: Path, *, single: bool, as_json: bool) -> None:
     from codegen_hpo.cli.terminal import print_json
     from codegen_hpo.run import Run
 
-    files = Run.open(run).export(output)
+    files = [path.relative_to(output).as_posix() for path in Run.open(run).export(output, single=single)]
     if as_json:
-        print_json({"folder": str(output), "files": [path.name for path in files]})
+        print_json({"folder": str(output), "files": files})
         return
-    click.echo(f"{output}: {', '.join(path.name for path in files)}")
+    click.echo(f"{output}: {', '.join(files)}")
     click.echo(f"next: python {output / 'predict.py'} new-rows.csv -o predictions.csv", err=True)
 
 
 def _studies(run: Path, storage: str, study_name: str, *, as_json: bool) -> None:
-    from codegen_hpo.cli.outcome import counted
-    from codegen_hpo.cli.terminal import plain, print_json
+    from codegen_hpo.cli.terminal import counted, plain, print_json
     from codegen_hpo.optuna_export import export_studies, without_password
     from codegen_hpo.store.folder import RunFolder
 

@@ -17,7 +17,7 @@ from codegen_hpo.cli.parameters import (
     runs_option,
     sandbox_options,
 )
-from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuning_options
+from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, tuning_options
 
 
 @click.command("fit")
@@ -40,6 +40,7 @@ from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuni
 @click.option("--time-column", help="Train on the past of this column, test on its newest rows.")
 @click.option("--group-column", help="Keep all rows of a group on one side of the split.")
 @click.option("--test", type=click.Path(path_type=Path), help="Your own test table.")
+@click.option("--rows", type=click.IntRange(20), help="Use a random sample of so many rows.")
 @click.option("--about", default="", help="What the table is, in your words; the model reads it.")
 @click.option("--model", help="The language model's name. [env: CODEGEN_HPO_MODEL]")
 @click.option("--base-url", help="An OpenAI-compatible endpoint. [env: OPENAI_BASE_URL]")
@@ -48,10 +49,35 @@ from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuni
 @click.option(
     "--candidates", type=click.IntRange(1, 50), help="Different functions to write. [default: 1; cookbook: 2]"
 )
-@click.option("--trials", type=click.IntRange(1), default=20, show_default=True, help="Training runs in all.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help="Training runs in all. [default: 20; with --time, as many as fit]",
+)
 @click.option("--time", "seconds", type=Duration(), help="Wall-clock budget: 90s, 30m, 2h.")
 @click.option(
     "--trial-time", type=Duration(), default="5m", show_default=True, help="Training time of one trial."
+)
+@click.option(
+    "--reseed",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Best calls trained once more on a fresh seed, out of --trials. 0: none.",
+)
+@click.option(
+    "--ensemble",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Most trained models averaged in the final one. 1: the best alone.",
+)
+@click.option(
+    "--prune",
+    type=click.Choice(["off", "median", "quarter"]),
+    default="off",
+    show_default=True,
+    help="Stop a trial whose curve falls behind the better half, or quarter, of the earlier ones.",
 )
 @click.option("--max-tokens", type=click.IntRange(1), help="Tokens of the model, in and out, in all.")
 @click.option("--max-cost", type=Cost(), help="US dollars for the model; needs --price.")
@@ -59,7 +85,11 @@ from codegen_hpo.cli.tuning import TunerName, parallel_option, take_tuning, tuni
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--tuner", type=TunerName(), help="[default: llm with a model, else tpe]")
 @tuning_options
-@parallel_option
+@click.option(
+    "--parallel",
+    type=click.IntRange(1),
+    help="Trials at once. [default: one a GPU, else one a core, up to 4]",
+)
 @click.option(
     "--repairs", type=click.IntRange(0), default=5, show_default=True, help="Mended attempts a candidate."
 )
@@ -105,7 +135,8 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
 
     loud = not quiet and not as_json
     columns = {name: options[name] for name in ("drop", "categorical", "datetime", "text")}
-    splits = {name: options[name] for name in ("time_column", "group_column", "test", "about", "seed")}
+    of_rows = ("time_column", "group_column", "test", "rows", "about", "seed")
+    splits = {name: options[name] for name in of_rows}
     task = Task.from_table(
         data, options["target"], kind=options["kind"], metric=options["metric"], **columns, **splits
     )
@@ -119,7 +150,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
         run = fit(
             task,
             budget=Budget(
-                trials=options["trials"],
+                trials=most_trials(options),
                 seconds=options["seconds"],
                 tokens=options["max_tokens"],
                 usd=options["max_cost"],
@@ -142,6 +173,9 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
                     "candidates",
                     "tuner",
                     "parallel",
+                    "reseed",
+                    "ensemble",
+                    "prune",
                     "repairs",
                     "private",
                     "sandbox",

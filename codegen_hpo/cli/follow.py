@@ -50,6 +50,12 @@ class Follow:
         if "author" not in data:
             tuner = AGENTHPO if data["steps"] else data["tuner"]
             return f"tuner {tuner}" + (f", {data['model']} at {data['endpoint']}" if data["model"] else "")
+        if data["parallel"] == 1:
+            return self._author(data)
+        each = "a thread" if data["threads"] == 1 else f"{data['threads']} threads"
+        return f"{self._author(data)}\n          {data['parallel']} trials at once, {each} each"
+
+    def _author(self, data: Mapping[str, Any]) -> str:
         if data["author"] == "cookbook" and data["model"]:
             return f"the cookbook's own functions are tuned with {data['tuner']} by {data['model']}"
         if data["author"] == "cookbook":
@@ -90,6 +96,8 @@ class Follow:
             better = self._best is None or data["loss"] < self._best
             self._best = data["loss"] if better else self._best
             result = f"{self._metric} {number(data['score']):7} {'*' if better else ' '}"
+            if outcome["stopped"] == "pruned":
+                result += f" pruned at {len(outcome['curve'])}"
         # the event of an objective's trial has the trial's name for its key, and that stands there already
         name = "" if data.get("candidate") == "" else f"{trial_name(data['number'])} "
         line = f"{name}{call['proposed_by']:7} {result}  {data['wall_s']:.1f}s  {arguments}"

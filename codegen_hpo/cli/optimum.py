@@ -19,7 +19,8 @@ def print_optimum(run: "Run", aim: "Aim") -> None:
     """Prints how the run of an objective stands."""
     from codegen_hpo.agenthpo.companion import LOG
     from codegen_hpo.agenthpo.standing import no_effect
-    from codegen_hpo.cli.outcome import counted, print_fallbacks, print_ledger, resume_command
+    from codegen_hpo.cli.outcome import print_fallbacks, print_ledger, resume_command
+    from codegen_hpo.cli.terminal import counted
     from codegen_hpo.records import ranked
 
     history = run.history

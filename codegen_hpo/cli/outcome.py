@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codegen_hpo.cli.optimum import optimum_json, print_optimum
-from codegen_hpo.cli.terminal import number, plain, print_json, print_table, program
+from codegen_hpo.cli.scores import print_scores
+from codegen_hpo.cli.terminal import counted, plain, print_json, program
+from codegen_hpo.cli.verdict import more_on, verdict
 
 if TYPE_CHECKING:
     from codegen_hpo.llm.ledger import Ledger
     from codegen_hpo.records import Trial
     from codegen_hpo.run import Run
-    from codegen_hpo.scoring.baselines import Baseline
     from codegen_hpo.store.history import History
-    from codegen_hpo.task import Metric
 
-_SHOWN = 5  # trials in the table, the best ones
 _TOLD = 2  # reasons why a trial is disqualified: those of one function are alike
 
 
@@ -33,10 +32,10 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
         return
     history, task = run.history, run.task
     metric = task["metric"]
-    _print_scores(history, metric)
+    print_scores(history, metric)
     final = history.final
     if final:
-        click.echo(plain(verdict(run)))
+        click.echo("\n".join(plain(sentence) for sentence in (verdict(run), *more_on(final))))
         reason = history.ended or final.reason
         click.echo(plain(f"The search ended: {reason}. Time at work: {history.elapsed_s:.0f} s."))
         if final.openings > 1:
@@ -85,11 +84,6 @@ def resume_command(path: Path | str, history: "History") -> str:
     return f"{program()} resume {path} {' '.join(options)}"
 
 
-def counted(count: int, noun: str) -> str:
-    """ "1 trial", "2 trials"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def print_fallbacks(trials: "Sequence[Trial]") -> None:
     """Prints in how many of the model's turns another tuner stood in, if one did."""
     from codegen_hpo.tuner.turns import fallbacks_text
@@ -107,36 +101,6 @@ def print_ledger(ledger: "Ledger") -> None:
             f"Model: {counted(ledger.total.requests, 'request')}, {ledger.total.prompt_tokens} + "
             f"{ledger.total.completion_tokens} tokens{about}, cost {cost}."
         )
-
-
-def verdict(run: "Run") -> str:
-    """One sentence: the winner against the best baseline, and the gap between validation and test."""
-    from codegen_hpo.task import METRICS
-
-    history = run.history
-    final, metric = history.final, METRICS[run.task["metric"]]
-    assert final is not None
-    told = f"{final.trial} of {final.candidate}: {metric.name} {number(final.validation_score)} on validation"
-    if final.test_score is None:
-        return told + ", not defined on the test rows."
-    told += f", {number(final.test_score)} on the sealed test rows"
-    return told + against(metric, final.test_score, history.baselines)
-
-
-def against(metric: "Metric", test_score: float, baselines: Sequence["Baseline"]) -> str:
-    """The end of the verdict: how a test score stands to the best of the baselines."""
-    best = min(
-        (b for b in baselines if b.test_score is not None),
-        key=lambda b: metric.loss(b.test_score or 0.0),
-        default=None,
-    )
-    if best is None or best.test_score is None:
-        return "."
-    ours, theirs = metric.loss(test_score), metric.loss(best.test_score)
-    named = f"{best.name} ({number(best.test_score)})"
-    if ours > theirs:
-        return f": NOT better than the baseline {named}."
-    return f": {'better than' if ours < theirs else 'level with'} the best baseline there, {named}."
 
 
 def outcome_json(run: "Run") -> dict[str, Any]:
@@ -165,43 +129,3 @@ def _print_disqualified(told: Mapping[str, str]) -> None:
         click.echo(plain(f"{name} is disqualified: {reason}."))
     if len(told) > _TOLD:
         click.echo(f"{len(told) - _TOLD} more are disqualified: {', '.join(list(told)[_TOLD:])}.")
-
-
-def _print_scores(history: "History", metric: str) -> None:
-    from codegen_hpo.task import METRICS
-
-    final = history.final
-    scored = sorted((t for t in history.trials if t.loss is not None), key=lambda t: (t.loss, t.number))
-    rows = [
-        (
-            trial.loss,
-            [
-                f"{trial.name} {trial.candidate}",
-                trial.call.proposed_by,
-                number(trial.score),
-                number(final.test_score) if final and final.trial == trial.name else "",
-                f"{trial.outcome.seconds:.1f}",
-                str(trial.outcome.parameters),
-            ],
-        )
-        for trial in scored[:_SHOWN]
-    ]
-    direction = METRICS[metric]
-    for baseline in history.baselines:
-        loss = None if baseline.validation_score is None else direction.loss(baseline.validation_score)
-        cells = [
-            number(baseline.validation_score),
-            number(baseline.test_score),
-            f"{baseline.seconds:.1f}",
-            "",
-        ]
-        rows.append((loss, [baseline.name, "baseline", *cells]))
-    rows.sort(key=lambda row: float("inf") if row[0] is None else row[0])
-    failed = sum(trial.loss is None for trial in history.trials)
-    title = f"{metric}, {'higher' if direction.higher_is_better else 'lower'} is better; "
-    title += f"{counted(len(history.trials), 'trial')}, {failed} failed"
-    print_table(
-        ["model", "proposed by", "validation", "test", "seconds", "parameters"],
-        [row[1] for row in rows],
-        title=title,
-    )

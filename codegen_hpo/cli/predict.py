@@ -13,6 +13,7 @@ from codegen_hpo.cli.parameters import find_run, json_option, run_argument, sand
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV file. [default: stdout]")
 @click.option("--proba", is_flag=True, help="Class probabilities in place of classes.")
+@click.option("--single", is_flag=True, help="The best trial's model in place of the ensemble.")
 @sandbox_options
 @json_option
 def command(
@@ -21,11 +22,12 @@ def command(
     data: Path,
     output: Path | None,
     proba: bool,
+    single: bool,
     sandbox: str,
     unsafe: bool,
     as_json: bool,
 ) -> None:
-    """Predict DATA with the best model of RUN.
+    """Predict DATA with the model of RUN: its ensemble, where that is better than the best trial.
 
     DATA needs the columns the model was trained on; the target may be missing.
     """
@@ -33,7 +35,9 @@ def command(
     from codegen_hpo.errors import ConfigError
     from codegen_hpo.run import Run
 
-    predictions = Run.open(find_run(run, runs)).predict(data, proba=proba, sandbox=sandbox, unsafe=unsafe)
+    predictions = Run.open(find_run(run, runs)).predict(
+        data, proba=proba, single=single, sandbox=sandbox, unsafe=unsafe
+    )
     if output:
         try:
             predictions.to_csv(output, index=False)

@@ -52,7 +52,8 @@ def command(
     What was done is not done again: recorded replies and trials are read, the rest goes on.
     """
     from codegen_hpo.cli.follow import Follow
-    from codegen_hpo.cli.outcome import counted, print_outcome, telling_what_there_is
+    from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
+    from codegen_hpo.cli.terminal import counted
     from codegen_hpo.run import Run
 
     opened = Run.open(find_run(run, runs))

@@ -25,8 +25,8 @@ def command(runs: Path, as_json: bool) -> None:
     for path in list_all_runs(runs):
         try:
             folder = RunFolder.open(path)
-            history, best = read_history(folder), None
-            best = history.best()
+            history = read_history(folder)
+            best, final = history.best(), history.final
             task = history.objective or (read_task(folder) if (path / "task.json").is_file() else {})
         except ConfigError as error:
             broken.append(str(error))
@@ -37,8 +37,8 @@ def command(runs: Path, as_json: bool) -> None:
                 "state": history.state,
                 "target": _target(task),
                 "metric": task.get("metric"),
-                "best": best.score if best else None,
-                "test": history.final.test_score if history.final else None,
+                "best": final.validation_score if final else best.score if best else None,
+                "test": final.test_score if final else None,
                 "candidates": len(history.candidates),
                 "trials": len(history.trials),
                 "seconds": round(history.elapsed_s, 1),

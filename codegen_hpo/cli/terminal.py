@@ -39,6 +39,11 @@ def number(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else plain(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 trial", "2 trials"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def print_json(data: dict[str, Any]) -> None:
     click.echo(json.dumps({"schema_version": SCHEMA_VERSION} | data, indent=1, default=str))
 

@@ -85,3 +85,10 @@ def parallel_option(command: Any) -> Any:
     return click.option(
         "--parallel", type=click.IntRange(1), default=1, show_default=True, help="Trials at once."
     )(command)
+
+
+def most_trials(options: dict[str, Any]) -> int | None:
+    """The limit on trials: as given, else none beside one on time, else that of a run from Python."""
+    from codegen_hpo.engine.settings import Budget
+
+    return options["trials"] or (None if options["seconds"] else Budget().trials)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from codegen_hpo.contract.rules import rule_findings
 from codegen_hpo.contract.signature import read_signature
 from codegen_hpo.contract.syntax import read_syntax
 from codegen_hpo.contract.text import text_findings
@@ -35,6 +34,9 @@ def read_candidate(source: str, *, name: str, author: str) -> Verdict:
 
 
 def _verdict(source: str, name: str, author: str) -> Verdict:
+    # libcst takes 0.2 s to import, and the host, who has texts read apart, does without
+    from codegen_hpo.contract.rules import rule_findings
+
     if findings := text_findings(source):
         return _refused(findings)
     syntax = read_syntax(source)

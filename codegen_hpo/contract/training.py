@@ -42,6 +42,7 @@ TRAINING_ARGUMENTS: Mapping[str, Meaning] = {
     "ema_decay": RealNumber(low=0.0, high=0.999999),  # 0: no averaging
     "loss": OneOf(options=("mse", "mae", "huber")),
     "target_transform": OneOf(options=("none", "log", "sqrt")),
+    "precision": OneOf(options=("float32", "bfloat16")),  # of the forward pass in training
 }
 
 

@@ -1,142 +1,121 @@
-"""The end of a run: the winner meets the sealed test rows, once."""
+"""The end of a run: the final model is put together, and meets the sealed test rows once."""
 
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_hpo.engine.independence import charge, mix_rows
+from codegen_hpo.engine.fresh_seeds import best_call, seeds_of
 from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.opening import TestOpening, outputs_file
+from codegen_hpo.engine.selection import Selection, Selector
 from codegen_hpo.engine.settings import Settings
-from codegen_hpo.engine.trial import npy
-from codegen_hpo.errors import CodegenHpoError, NoModelError, SandboxError, reading
-from codegen_hpo.records import Job, Status, Trial, ranked
-from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.errors import NoModelError, reading
+from codegen_hpo.records import Trial, ranked
+from codegen_hpo.scoring.ensemble import average
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
-from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.store.history import source_of
+from codegen_hpo.scoring.noise import noise
 from codegen_hpo.table.target import TargetCodec
 from codegen_hpo.task import Metric
 
-# What the winner may take to predict: to start, times its training, and for each row, on a GPU's model more.
-_START_S, _TIMES, _ROW_S = 60.0, 2.0, 0.0005
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestOpening:
-    """Predicts and scores the test rows with a winner's weights."""
+class Finish:
+    """Chooses the models that are used, and scores them on the test rows."""
 
     journal: Journal
-    sandbox: Sandbox
+    opening: TestOpening
     settings: Settings
     metric: Metric
     target: TargetCodec
     held_out: HeldOut
 
     def final(self, trials: Sequence[Trial], reason: str) -> None:
-        """Records the best trial with its test score, unless this very trial was scored before.
+        """Records the final model with its test score, unless this very model was scored before.
 
         A trial whose model cannot predict in a fresh process, or predicts something else there, is
-        disqualified, and the next best one is taken. Raises NoModelError if none is left.
+        disqualified, and the choice is made anew without it. Raises NoModelError if none is left.
         """
-        stuck: dict[str, str] = {}  # by the hash of a function that did not end: the first such trial
-        for winner in ranked(trials):
-            if self.journal.recall("disqualified", winner.name):
-                continue
-            try:
-                if other := stuck.get(winner.code_hash):
-                    raise DependentError(f"its function is that of {other}, which did not end")
-                self.journal.once("final", winner.name, partial(self._open, winner, reason))
-            except (CannotPredictError, DependentError) as error:
-                self.journal.note("disqualified", winner.name, {"reason": str(error)})
-                if isinstance(error, CannotPredictError) and error.status == "timeout":
-                    stuck[winner.code_hash] = winner.name
-            else:
+        while usable := self._usable(trials):
+            best = best_call(trials, usable, contenders=self.settings.reseed)
+            selection = self._selected(best, usable, trials)
+            # all of them, though one may fail: those of another choice are mostly the same
+            admitted = [self.opening.admits(trial) for trial in _opened(best, selection, usable)]
+            if all(admitted):
+                result = partial(self._result, best, selection, usable, reason)
+                self.journal.once("final", _key(best, selection), result)
                 return
         raise NoModelError(
             f"none of the {len(trials)} trials gave a usable model",
             hint=f"codegen-hpo show {self.journal.folder.name} --trials tells how each ended",
         )
 
-    def _open(self, winner: Trial, reason: str) -> dict[str, Any]:
-        folder = self.journal.folder
-        base = f"candidates/{winner.candidate}/trials/{winner.name}"
-        outputs = self._outputs(winner, folder.path / base / "validation_outputs.npy")
-        folder.write(f"{base}/test_outputs.npy", npy(outputs))
-        predictions = self.target.decode(outputs, winner.call.target_transform)
+    def _usable(self, trials: Sequence[Trial]) -> list[Trial]:
+        return [t for t in ranked(trials) if not self.journal.recall("disqualified", t.name)]
+
+    def _selected(self, best: Trial, usable: Sequence[Trial], trials: Sequence[Trial]) -> Selection:
+        """The choice among the usable trials, made once: another machine might round otherwise."""
+        selector = Selector(
+            folder=self.journal.folder,
+            metric=self.metric,
+            target=self.target,
+            held_out=self.held_out,
+            seed=self.settings.seed,
+        )
+
+        def select() -> dict[str, Any]:
+            return selector.selection(best, usable, most=self.settings.ensemble).to_json()
+
+        # trials come, and trials are disqualified: two numbers name the set
+        return Selection.from_json(self.journal.once("selected", f"{len(trials)}/{len(usable)}", select))
+
+    def _result(
+        self, best: Trial, selection: Selection, usable: Sequence[Trial], reason: str
+    ) -> Mapping[str, Any]:
+        chosen = [trial for trial in usable if trial.name in selection.members]
+        mean = average(
+            [self._test_predictions(trial) for trial in chosen],
+            [selection.members[trial.name] for trial in chosen],
+        )
+        labels, same = self.held_out.test_y, seeds_of(best, usable)
+        error = noise(self.metric, labels, mean[None], rows=len(labels), seed=self.settings.seed).errors[0]
         return {
             "result": {
-                "trial": winner.name,
-                "candidate": winner.candidate,
-                "validation_score": winner.score,
-                "test_score": score(self.metric, self.held_out.test_y, predictions),
+                "trial": best.name,
+                "candidate": best.candidate,
+                "members": dict(selection.members),
+                "validation_score": selection.validation_score,
+                "test_score": score(self.metric, labels, mean),
+                "noise": selection.noise,
+                "test_noise": float(error) if np.isfinite(error) else None,
+                "level": list(selection.level),
+                "seeds": len({trial.seed for trial in same}),
+                "seeds_score": fmean(trial.score for trial in same if trial.score is not None),
+                "single_validation_score": best.score,
+                "single_test_score": score(self.metric, labels, self._test_predictions(best)),
                 "reason": reason,
-            },
-            "outputs": f"{base}/test_outputs.npy",
+            }
         }
 
-    def _outputs(self, winner: Trial, recorded: Path) -> NDArray[np.float32]:
-        """The winner's outputs for the test rows. Raises CannotPredictError or DependentError."""
-        folder = self.journal.folder
-        job = predict_job(folder, winner, threads=self.settings.threads)
-        with reading(recorded):
-            known = np.load(recorded, allow_pickle=False)
-        with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
-            features = Path(place) / "rows"
-            mixed = mix_rows(features, folder.path / "test", folder.path / "bundle", self.held_out)
-            # whoever trained so long needs no longer to predict a few times as many rows
-            timeout_s = _START_S + _TIMES * winner.outcome.seconds + _ROW_S * len(mixed.places)
-            job = replace(job, batch_rows=mixed.batch_rows, timeout_s=timeout_s)
-            outputs = predict_outputs(self.sandbox, features, job)
-        if reason := charge(mixed, known, outputs, winner.outcome.device):
-            raise DependentError(reason)
-        return mixed.test(outputs)
+    def _test_predictions(self, trial: Trial) -> NDArray[np.float64]:
+        path = outputs_file(self.journal.folder, trial, "test")
+        with reading(path):
+            outputs = np.load(path, allow_pickle=False)
+        return self.target.decode(outputs, trial.call.target_transform)
 
 
-class CannotPredictError(SandboxError):
-    """A trained model that fails when it is loaded in a fresh process; `status` is that of the outcome."""
-
-    def __init__(self, message: str, *, status: Status, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
+def _opened(best: Trial, selection: Selection, usable: Sequence[Trial]) -> list[Trial]:
+    """The trials that meet the test rows: the best one, and the members."""
+    return [best, *(t for t in usable if t.name in selection.members and t.name != best.name)]
 
 
-class DependentError(CodegenHpoError):
-    """A trained model whose predictions for a row rest on more than the row and the weights."""
-
-
-def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:
-    """The job that loads a trial's weights and predicts the rows of a folder of features, on the CPU."""
-    weights = folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/weights.safetensors"
-    with reading(weights):
-        learnt = weights.read_bytes()
-    return Job(
-        kind="predict",
-        source=source_of(folder, trial),
-        arguments=trial.call.arguments,
-        weights=learnt,
-        seed=trial.seed,
-        threads=threads,
-    )
-
-
-def predict_outputs(sandbox: Sandbox, features: Path, job: Job) -> NDArray[np.float32]:
-    """The module's outputs for a folder of features: (rows, n_outputs) float32. Raises CannotPredictError."""
-    worker = sandbox.open(features)
-    try:
-        outcome = worker.run(job)
-    finally:
-        worker.close()
-    if outcome.status != "ok" or outcome.outputs is None:
-        raise CannotPredictError(
-            f"the model cannot predict: {outcome.status} in {outcome.stage or 'the worker'}: {outcome.error}",
-            status=outcome.status,
-            hint="weights and code are kept in the run; codegen-hpo rerun tells whether it still trains",
-        )
-    return outcome.outputs
+def _key(best: Trial, selection: Selection) -> str:
+    """What tells one final model from another: "t003", or the members with their weights after it."""
+    if list(selection.members) == [best.name]:
+        return best.name
+    return " ".join([best.name, *(f"{name}*{weight:g}" for name, weight in selection.members.items())])

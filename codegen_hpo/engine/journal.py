@@ -14,6 +14,10 @@ from codegen_hpo.records import Event, Sink
 from codegen_hpo.store.folder import RunFolder
 
 
+class ClosedError(RuntimeError):
+    """Something was to be recorded after the session's end."""
+
+
 class Journal:
     """A run's events with its clock, which stands still between sessions."""
 
@@ -25,9 +29,11 @@ class Journal:
         self._clock = clock
         self._lock = threading.RLock()  # trials that run side by side record from threads of their own
         self._live_since: float | None = None
+        self._closed = False
         self._elapsed_before = 0.0
         ends = [event.number for event in folder.of_kind("finished", "failed")]
-        self._last_end = max(ends, default=0)
+        # the event with which the latest earlier session came to its end by itself; 0 if none did
+        self.last_end = max(ends, default=0)
 
     @property
     def elapsed_s(self) -> float:
@@ -58,7 +64,7 @@ class Journal:
 
         Whoever resumes such a run wants it to go on there, not to end again on the same record.
         """
-        return [e for e in self.folder.of_kind(kind) if e.key == key and e.number < self._last_end]
+        return [e for e in self.folder.of_kind(kind) if e.key == key and e.number < self.last_end]
 
     def record(self, kind: str, key: str, produce: Callable[[], Mapping[str, Any]]) -> Event:
         """Does it, records it and tells the sinks."""
@@ -75,8 +81,19 @@ class Journal:
         events = self.folder.events
         return self._tell(kind, "", data, events[-1].elapsed_s if events else 0.0)
 
+    def close(self) -> None:
+        """Ends the session: what comes later, from a thread that nobody waits for, is not the run's."""
+        with self._lock:
+            self._closed = True
+
+    def require_open(self) -> None:
+        """Raises ClosedError after the session's end."""
+        if self._closed:
+            raise ClosedError("this comes after the session's end")
+
     def _tell(self, kind: str, key: str, data: Mapping[str, Any], elapsed_s: float) -> Event:
         with self._lock:
+            self.require_open()
             event = self.folder.record(kind, key, data, elapsed_s)
             for sink in self._sinks:
                 sink.receive(event)

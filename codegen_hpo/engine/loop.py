@@ -4,87 +4,65 @@ Read `Search.run` first. Everything that costs something goes through the journa
 interrupted run on; nothing here knows whether it is the first session of a run or the third.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
 
-from codegen_hpo.author.base import Author, Brief, Draft
-from codegen_hpo.contract import code_frame, dry_run_findings, read_candidate_apart
-from codegen_hpo.engine.correspondence import Correspondence
+from codegen_hpo.author.base import Author
+from codegen_hpo.engine.drafts import Drafts
+from codegen_hpo.engine.fresh_seeds import FreshSeeds, fresh_trials
+from codegen_hpo.engine.gates import Gates
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Ending, Spent, check_budget
+from codegen_hpo.engine.machine import Machine
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.tuning import Tuning
-from codegen_hpo.engine.worker import Crew, LazyWorker
-from codegen_hpo.errors import SandboxError
-from codegen_hpo.records import Candidate, Finding, Job, Trial
-from codegen_hpo.sandbox.base import Hello, Sandbox, Worker
+from codegen_hpo.engine.worker import Crew
+from codegen_hpo.records import Candidate, Finding, Trial, ranked
 from codegen_hpo.store import codec
-from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import NoProposal
-
-
-class Checked(NamedTuple):
-    candidate: Candidate | None
-    findings: tuple[Finding, ...]
 
 
 @dataclass(kw_only=True)
 class Search:
     """One run's search for a function and its arguments."""
 
-    task: Task
     settings: Settings
     author: Author
-    sandbox: Sandbox
+    machine: Machine
+    drafts: Drafts
+    gates: Gates
     tuning: Tuning
+    fresh_seeds: FreshSeeds
     journal: Journal
-    letters: Correspondence | None
-    bundle: Path
     candidates: list[Candidate] = field(default_factory=list)
-    _machine: Hello = field(default_factory=lambda: Hello(python="", torch="", cuda=""))
 
     def run(self) -> Ending:
-        """Searches until a limit is reached, or nothing more can be tried."""
+        """Searches until a limit is reached or nothing more can be tried; trains the best calls again."""
+        ending = self._search()
+        self.fresh_seeds.train(self.tuning.trials, self.candidates, self.machine.crew)
+        again = len(fresh_trials(self.journal.folder))
+        return ending._replace(reason=f"{ending.reason}, and {again} on fresh seeds") if again else ending
+
+    def _search(self) -> Ending:
         try:
             for number in range(1, self.settings.candidates + 1):
-                with self._crew() as crew:
-                    self._meet(crew.first)
-                    candidate = self._write(number, crew.first)
-                    if candidate:
-                        self.tuning.tune(candidate, self.settings.explore, crew)
+                crew = self.machine.crew(_name(number))
+                self.machine.meet(crew.first)
+                self._develop(number, crew)
+                self.machine.keep(self._leader().name if self.candidates else "")
             if self.candidates:
-                with self._crew() as crew:
-                    self.tuning.tune(self._leader(), None, crew)
+                leader = self._leader()
+                self.tuning.tune(leader, None, self.machine.crew(leader.name))
         except Spent as spent:
             return Ending(str(spent), spent.limit)
         except NoProposal as exhausted:
             return Ending(str(exhausted), "")
         return Ending("every candidate was given up", "")
 
-    def _meet(self, worker: Worker) -> None:
-        """Learns what the sandbox has before a model is paid: one that cannot start ends the run here."""
-        data = self.journal.once("sandbox", "", lambda: asdict(worker.hello))
-        self._machine = Hello(**data)
-
-    def _met(self, hello: Hello) -> None:
-        """Takes note of a worker that is another one than the run began with, as after a move."""
-        if self.settings.device.startswith("cuda") and not hello.cuda:
-            raise SandboxError(
-                f"device {self.settings.device} is asked for, the {hello.sandbox} sandbox has none",
-                hint="codegen-hpo doctor tells what is missing; --device auto takes the CPU",
-            )
-        first = self.journal.folder.find("sandbox", "")
-        if first and (first.data.get("sandbox"), first.data["cuda"]) != (hello.sandbox, hello.cuda):
-            self.journal.note("sandbox_changed", "", asdict(hello))
-
     # -- write, check, dry-run ------------------------------------------------------------------
 
-    def _write(self, number: int, worker: LazyWorker) -> Candidate | None:
-        """A candidate that passed every gate and trained once at its defaults; None after all attempts."""
-        name = f"c{number:02d}"
+    def _develop(self, number: int, crew: Crew) -> None:
+        """A candidate that passed every gate, trained at its defaults and was explored; or none at all."""
+        name = _name(number)
         times = self.tuning.times("candidate_failed", name, again=self.tuning.best() is None)
         attempt = self._earlier_attempts(name, times)
         for _ in range(self.settings.restarts + 1):
@@ -94,23 +72,21 @@ class Search:
                 check_budget(self.settings.budget, self.journal.elapsed_s, self.tuning.trials)
                 attempt += 1
                 if not self.journal.recall("attempt", f"{name}/{attempt}"):
-                    worker.warm()  # it starts while the author writes
-                draft = self._draft(name, attempt, number, previous, findings)
+                    crew.first.warm()  # it starts while the author writes
+                draft = self.drafts.write(number, attempt, self.candidates, previous, findings)
                 same = previous is not None and draft.source == previous
                 if same and self.author.trusted:
-                    return None  # our own function will not mend itself
-                candidate, found = self._check(draft, name, attempt, worker)
+                    return  # our own function will not mend itself
+                candidate, found = self.gates.check(draft, name, attempt, crew.first, self.candidates)
                 if candidate:
-                    trial = self.tuning.try_defaults(candidate, worker)
-                    if trial.loss is not None:
-                        self.candidates.append(candidate)
-                        return candidate
-                    found = (_first_trial_finding(trial),)
+                    failed = self._explore(candidate, number, crew)
+                    if failed is None:
+                        return
+                    found = (_first_trial_finding(failed),)
                 # a reply without a source leaves the complaints about the one before as they are
                 findings = (_UNCHANGED, *found) if same else found if draft.source else found + findings
                 previous = draft.source or previous
         self.journal.once("candidate_failed", f"{name}#{times}", lambda: {"attempts": attempt})
-        return None
 
     def _earlier_attempts(self, name: str, times: int) -> int:
         """The attempts of sessions that gave this candidate up; their trials are taken over as they are."""
@@ -123,109 +99,41 @@ class Search:
                 self.tuning.trials.append(codec.trial_from_json(event.data))
         return int(failed.data["attempts"])
 
-    def _draft(
-        self, name: str, attempt: int, number: int, previous: str | None, findings: tuple[Finding, ...]
-    ) -> Draft:
-        self._about(f"{name}/author/{attempt}")
-        budget = self.settings.budget
-        limits = [f"{budget.trials} trials"] if budget.trials else []
-        limits += [f"{budget.seconds:.0f} s"] if budget.seconds else []
-        brief = Brief(
-            task=self.task,
-            hardware=self._hardware(),
-            budget=", ".join(limits) or "no fixed limit",
-            number=number,
-            existing=tuple(self.candidates),
-            previous=previous,
-            findings=findings,
-            frame=code_frame(previous or "", findings) if findings else "",
-            scores=tuple(self.tuning.best_score(candidate) for candidate in self.candidates),
-        )
-        return self.author.write(brief)
+    # -- tune -----------------------------------------------------------------------------------
 
-    def _hardware(self) -> str:
-        if self.tuning.device(self._machine) == "cpu":
-            threads = self.settings.threads
-            return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
-        return f"{self._machine.cuda}, {self._machine.cuda_memory_bytes / 2**30:.0f} GiB"
+    def _explore(self, candidate: Candidate, number: int, crew: Crew) -> Trial | None:
+        """Trials of a new candidate, its defaults first. The trial of the defaults if it failed."""
 
-    def _check(self, draft: Draft, name: str, attempt: int, worker: Worker) -> Checked:
-        """Every gate in order; the attempt is recorded with what was found."""
-        candidate, findings = None, draft.findings
-        known = self.journal.recall("attempt", f"{name}/{attempt}")
-        if known and known.data["findings"]:
-            # as they were: a check that ran out of time then might not do so now
-            return Checked(None, codec.findings_from_json(known.data["findings"]))
-        if draft.source is not None:
-            verdict = read_candidate_apart(draft.source, name=name, author=self.author.name)
-            candidate, findings = verdict.candidate, draft.findings + verdict.findings
-        if candidate and any(candidate.source == other.source for other in self.candidates):
-            findings += (_TWIN,)
-        if candidate and not findings:
-            findings += self._dry_run(candidate, attempt, worker)
-        if findings:
-            candidate = None
-        self.journal.once(
-            "attempt", f"{name}/{attempt}", lambda: self._keep_attempt(draft, name, attempt, findings)
-        )
-        if candidate:
-            self.journal.once("candidate", f"{name}/{attempt}", lambda: self._keep_candidate(candidate))
-        return Checked(candidate, findings)
+        def accept() -> None:
+            self.candidates.append(candidate)
+            given_up = self.tuning.times("candidate_failed", _name(number + 1), again=False)
+            if self._another_comes(number) and not given_up:
+                self.drafts.begin(number + 1, self.candidates)
 
-    def _dry_run(self, candidate: Candidate, attempt: int, worker: Worker) -> tuple[Finding, ...]:
-        job = Job(
-            kind="dry_run",
-            source=candidate.source,
-            points=tuple(candidate.space.corners()),
-            seed=self.settings.seed,
-            threads=self.settings.threads,
-            timeout_s=120.0,
-        )
-        data = self.journal.once(
-            "dry_run", f"{candidate.name}/{attempt}", lambda: codec.outcome_to_json(worker.run(job))
-        )
-        return dry_run_findings(codec.outcome_from_json(data), candidate)
+        def nearing() -> None:
+            if self._another_comes(number):
+                self.machine.prepare()
 
-    def _keep_attempt(
-        self, draft: Draft, name: str, attempt: int, findings: tuple[Finding, ...]
-    ) -> dict[str, Any]:
-        folder, base = self.journal.folder, f"candidates/{name}/attempts/{attempt}"
-        if draft.source is not None:
-            folder.write(f"{base}/model.py", draft.source)
-        if draft.reply:
-            folder.write(f"{base}/reply.txt", draft.reply)
-        listed = [codec.finding_to_json(finding) for finding in findings]
-        folder.write_json(f"{base}/findings.json", listed)
-        return {
-            "candidate": name,
-            "attempt": attempt,
-            "folder": base,
-            "author": self.author.name,
-            "findings": listed,
-        }
+        return self.tuning.tune(candidate, self.settings.explore, crew, begun=accept, nearing=nearing)
 
-    def _keep_candidate(self, candidate: Candidate) -> dict[str, Any]:
-        data = codec.candidate_to_json(candidate)
-        self.journal.folder.write(f"candidates/{candidate.name}/model.py", candidate.source)
-        self.journal.folder.write_json(f"candidates/{candidate.name}/signature.json", data)
-        return data
+    def _another_comes(self, number: int) -> bool:
+        """Whether the budget holds a trial for the candidate after the one of this number."""
+        budget, explore = self.settings.budget.trials, self.settings.explore
+        if number >= self.settings.candidates or explore is None:
+            return False
+        had = len([trial for trial in self.tuning.trials if trial.candidate == _name(number)])
+        return budget is None or len(self.tuning.trials) + max(0, explore - had) < budget
 
     def _leader(self) -> Candidate:
-        best = self.tuning.best()
-        return next(c for c in self.candidates if best is None or c.name == best.candidate)
+        """The candidate with the best trial."""
+        hashes = {candidate.code_hash: candidate for candidate in self.candidates}
+        best = next((t for t in ranked(self.tuning.trials) if t.code_hash in hashes), None)
+        return hashes[best.code_hash] if best else self.candidates[0]
 
-    def _about(self, scope: str) -> None:
-        if self.letters:
-            self.letters.scope = scope
 
-    @contextmanager
-    def _crew(self) -> Iterator[Crew]:
-        """Fresh workers: one candidate never meets what another left behind."""
-        crew = Crew(lambda: self.sandbox.open(self.bundle), self._met, size=self.settings.parallel)
-        try:
-            yield crew
-        finally:
-            crew.close()
+def _name(number: int) -> str:
+    """Of the candidate with this number, "c01"."""
+    return f"c{number:02d}"
 
 
 _UNCHANGED = Finding(
@@ -233,14 +141,6 @@ _UNCHANGED = Finding(
     rule="unchanged",
     message="this is the same text as the attempt before",
     hint="change what the complaints below name",
-)
-
-
-_TWIN = Finding(
-    gate="reply",
-    rule="twin",
-    message="this function exists already, to the letter",
-    hint="write one that rests on a different idea",
 )
 
 

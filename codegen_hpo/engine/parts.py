@@ -1,11 +1,13 @@
 """The author, the tuners, the sandbox and the model that the settings name."""
 
+import os
 from collections.abc import Callable
 
 from codegen_hpo.author.base import Author
-from codegen_hpo.author.card import task_card
+from codegen_hpo.author.card import tuning_card
 from codegen_hpo.author.cookbook import CookbookAuthor
 from codegen_hpo.author.language_model import LLMAuthor
+from codegen_hpo.engine.capacity import devices, read_capacity
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.endpoint import Endpoint
@@ -16,12 +18,15 @@ from codegen_hpo.records import Candidate
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.sandbox.limits import Limits
+from codegen_hpo.sandbox.spread import Spread
 from codegen_hpo.task import Task
 from codegen_hpo.tuner.base import Tuner
 from codegen_hpo.tuner.make import Model, make_tuner
+from codegen_hpo.tuner.outlook import Outlook
 from codegen_hpo.tuner.subject import function_subject
 
 MakeTuner = Callable[[Candidate], Tuner]
+MakeTimedTuner = Callable[[Candidate, Outlook], Tuner]
 MakeAsk = Callable[[Callable[[LLMEvent], None]], Ask]
 
 
@@ -37,7 +42,7 @@ def make_author(settings: Settings, ask: Ask | None, default_transform: str) -> 
     return LLMAuthor(ask, settings.model, private=settings.private)
 
 
-def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | None) -> MakeTuner:
+def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | None) -> MakeTimedTuner:
     """What makes a candidate's tuner: each candidate has a space of its own.
 
     Args:
@@ -49,8 +54,8 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | N
 
     model = Model(ask, settings.model) if ask else None
 
-    def make(candidate: Candidate) -> Tuner:
-        card = task_card(task, private=settings.private)
+    def make(candidate: Candidate, outlook: Outlook) -> Tuner:
+        card = tuning_card(task, private=settings.private)
         return make_tuner(
             settings.tuner,
             candidate.space,
@@ -59,6 +64,7 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | N
             subject=function_subject(card, candidate.title, task.metric),
             model=model,
             options=settings.tuning,
+            outlook=outlook,
         )
 
     return make
@@ -68,13 +74,13 @@ def find_sandbox(sandbox: str | Sandbox, settings: Settings, *, trusted: bool) -
     """The sandbox called so, under the settings' limits; one that is given is taken. Raises SandboxError."""
     if not isinstance(sandbox, str):
         return sandbox
-    return choose_sandbox(
-        sandbox,
-        trusted=trusted,
-        unsafe=settings.unsafe,
-        device=settings.device,
-        limits=Limits(memory_bytes=settings.memory_bytes, cpus=settings.threads),
-    )
+    limits = Limits(memory_bytes=settings.memory_bytes, cpus=settings.threads)
+    capacity = read_capacity(visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
+    places = [
+        choose_sandbox(sandbox, trusted=trusted, unsafe=settings.unsafe, device=device, limits=limits)
+        for device in devices(capacity, settings.device, settings.parallel)
+    ]
+    return places[0] if len(places) == 1 else Spread(places)
 
 
 def asker(endpoint: Endpoint | None, reply_s: float) -> MakeAsk | None:

@@ -1,18 +1,28 @@
 """One session of a run, from settings to the winner; a resumed run is another over the same events."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from codegen_hpo.author.base import Author
 from codegen_hpo.bundle import read_codec
+from codegen_hpo.contract import start_checker
 from codegen_hpo.engine.correspondence import Correspondence
-from codegen_hpo.engine.finish import TestOpening
+from codegen_hpo.engine.drafts import Drafts
+from codegen_hpo.engine.finish import Finish
+from codegen_hpo.engine.fresh_seeds import FreshSeeds, fresh_trials, kept_back
+from codegen_hpo.engine.gates import Gates
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.loop import Search
-from codegen_hpo.engine.parts import MakeAsk, MakeTuner, make_author, tuner_maker
+from codegen_hpo.engine.machine import Machine
+from codegen_hpo.engine.opening import TestOpening
+from codegen_hpo.engine.parts import MakeAsk, MakeTimedTuner, MakeTuner, make_author, tuner_maker
 from codegen_hpo.engine.prepare import prepare
-from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.settings import Settings, without_trials
+from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
 from codegen_hpo.engine.tuning import Tuning
 from codegen_hpo.errors import (
@@ -22,10 +32,11 @@ from codegen_hpo.errors import (
     NoCandidateError,
     NoModelError,
     StorageError,
+    reading,
 )
 from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import price_of
-from codegen_hpo.records import Sink
+from codegen_hpo.records import Sink, Trial
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
@@ -83,9 +94,17 @@ class Session:
         """The session, with an event for whatever ends it."""
         journal = Journal(self.folder, self.sinks)
         journal.announce("settings", self.settings.to_json())
+        machine = Machine(self.settings, journal, self.sandbox, self.folder.path / "bundle")
         try:
-            prepare(self.task, self.settings.seed, journal)
-            self._run(journal)
+            with closing(machine):
+
+                def begin() -> None:
+                    """Starts what the search needs first, while the baselines are fitted."""
+                    machine.prepare()
+                    start_checker()
+
+                prepare(self.task, self.settings.seed, journal, begin)
+                self._run(journal, self._search(journal, machine))
         except KeyboardInterrupt:
             journal.note("interrupted", "", {})
             raise
@@ -94,23 +113,34 @@ class Session:
                 "failed", type(error).__name__, {"message": self._portable(error), "hint": error.hint}
             )
             raise
+        finally:
+            journal.close()
 
-    def _run(self, journal: Journal) -> None:
-        search = self._search(journal)
+    def _run(self, journal: Journal, search: Search) -> None:
+        runner = search.tuning.runner
         opening = TestOpening(
+            journal=journal, sandbox=self.sandbox, held_out=runner.held_out, threads=self.settings.threads
+        )
+        finish = Finish(
             journal=journal,
-            sandbox=self.sandbox,
+            opening=opening,
             settings=self.settings,
             metric=self.task.metric,
-            target=search.tuning.runner.target,
-            held_out=search.tuning.runner.held_out,
+            target=runner.target,
+            held_out=runner.held_out,
         )
+        search.tuning.ending = opening.prepare
+        with closing(opening):
+            self._finished(journal, search, finish)
+
+    def _finished(self, journal: Journal, search: Search, finish: Finish) -> None:
         try:
-            ending = search.run()
+            with closing(search.machine):
+                ending = search.run()
         except EndpointError as error:
             # what was trained until then was paid for: it is finished before the error is told
             if search.tuning.best() is not None:
-                opening.final(search.tuning.trials, f"the model's endpoint failed: {error}")
+                finish.final(self._trials(search), f"the model's endpoint failed: {error}")
             raise
         if not search.candidates:
             attempts = len(self.folder.of_kind("attempt"))
@@ -123,35 +153,70 @@ class Session:
                 f"no candidate met the contract in {attempts} attempts; {ending.reason}",
                 hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",
             )
-        opening.final(search.tuning.trials, ending.reason)
+        finish.final(self._trials(search), ending.reason)
         journal.note("finished", "", ending._asdict())
+
+    def _trials(self, search: Search) -> list[Trial]:
+        return [*search.tuning.trials, *fresh_trials(self.folder)]
 
     def _portable(self, error: Exception) -> str:
         """The message without the path of this run: a run can be moved and mailed."""
         return str(error).replace(str(self.folder.path.absolute()), ".").replace(str(self.folder.path), ".")
 
-    def _search(self, journal: Journal) -> Search:
+    def _search(self, journal: Journal, machine: Machine) -> Search:
         default_transform = read_codec(self.folder.path / "bundle").default
         letters = self._letters(journal)
-        ask = letters.ask if letters else None
+        ask, draft = (letters.ask, letters.draft) if letters else (None, None)
         # of the first session: more budget later changes nothing in how a hybrid shares the work
         trials = self.folder.of_kind("settings")[0].data["budget"]["trials"]
+        settings = without_trials(self.settings, kept_back(self.settings, journal))
+        runner = TrialRunner.of(self.folder, self.settings, self.task.metric)
+        timekeeper = Timekeeper(settings=settings, journal=journal, rows=self._training_rows())
+        tuning = Tuning(
+            settings=settings,
+            make_tuner=self._given_tuner or tuner_maker(self.settings, self.task, ask, trials),
+            journal=journal,
+            timekeeper=timekeeper,
+            letters=letters,
+            device=machine.device,
+            runner=runner,
+        )
+        author = self.author or make_author(self.settings, draft, default_transform)
         return Search(
-            task=self.task,
-            settings=self.settings,
-            author=self.author or make_author(self.settings, ask, default_transform),
-            sandbox=self.sandbox,
-            tuning=Tuning(
-                settings=self.settings,
-                make_tuner=self.make_tuner or tuner_maker(self.settings, self.task, ask, trials),
+            settings=settings,
+            author=author,
+            machine=machine,
+            drafts=Drafts(
+                task=self.task,
+                budget=settings.budget,
+                author=author,
+                machine=machine,
+                tuning=tuning,
                 journal=journal,
                 letters=letters,
-                runner=TrialRunner.of(self.folder, self.settings, self.task.metric),
+            ),
+            gates=Gates(settings=settings, journal=journal, author=author.name),
+            tuning=tuning,
+            fresh_seeds=FreshSeeds(
+                settings=self.settings,
+                journal=journal,
+                timekeeper=timekeeper,
+                runner=runner,
+                device=machine.device,
             ),
             journal=journal,
-            letters=letters,
-            bundle=self.folder.path / "bundle",
         )
+
+    @property
+    def _given_tuner(self) -> MakeTimedTuner | None:
+        """What makes the caller's own tuner, which is told nothing of time."""
+        make = self.make_tuner
+        return None if make is None else lambda candidate, _: make(candidate)
+
+    def _training_rows(self) -> int:
+        path = self.folder.path / "bundle" / "train_y.npy"
+        with reading(path):
+            return len(np.load(path, mmap_mode="r", allow_pickle=False))
 
     def _letters(self, journal: Journal) -> Correspondence | None:
         if self.make_ask is None:
@@ -160,6 +225,9 @@ class Session:
         def wait(event: LLMEvent) -> None:
             journal.note("model_" + event.kind, "", {"text": str(event), "seconds": event.wait_s})
 
+        # the only candidate's draft is asked for before there is anything else to ask
+        ask_for_draft = self.make_ask(wait) if self.settings.candidates > 1 else None
+        price = price_of(self.settings.price)
         return Correspondence(
-            self.make_ask(wait), journal, price_of(self.settings.price), self.settings.budget
+            self.make_ask(wait), journal, price, self.settings.budget, ask_for_draft=ask_for_draft
         )

@@ -1,7 +1,7 @@
 """What a run was asked to do and may spend."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from codegen_hpo.tuner.make import TunerOptions
@@ -37,6 +37,9 @@ class Settings:
     parallel: int = 1  # trials at once
     memory_bytes: int = 4 << 30
     trial_s: float = 300.0  # training time of one trial
+    reseed: int = 3  # the best calls that are trained once more on a fresh seed
+    ensemble: int = 8  # most members of the final model; 1 is the best trial alone
+    prune: str = "off"  # one of pruning.Prune: what stops hopeless trainings
     private: bool = False
     reply_s: float = 300.0  # for one reply of the model, with all its attempts
     reply_tokens: int | None = None
@@ -55,6 +58,14 @@ class Settings:
         price = fields.pop("price")
         nested = {"budget": Budget(**fields["budget"]), "tuning": TunerOptions(**fields["tuning"])}
         return cls(**fields | nested, price=tuple(price) if price else None)
+
+
+def without_trials(settings: Settings, count: int) -> Settings:
+    """The settings with so many trials less in the budget."""
+    budget = settings.budget
+    if budget.trials is None:
+        return settings
+    return replace(settings, budget=replace(budget, trials=budget.trials - count))
 
 
 def trials_to_explore(candidates: int, trials: int | None) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_hpo.bundle import read_codec
+from codegen_hpo.engine.pruning import Thresholds
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.records import Call, Candidate, Job, Outcome, Trial
 from codegen_hpo.sandbox.base import Hello, Worker
@@ -51,18 +52,26 @@ class TrialRunner:
         worker: Worker,
         device: str,
         seconds_left: float | None,
+        *,
+        prune: Thresholds = (),
+        seed: int | None = None,
     ) -> dict[str, Any]:
-        """The trial as its event's data; outputs and weights are files by then."""
+        """The trial as its event's data; outputs and weights are files by then.
+
+        Args:
+            seed: of the training; the run's if None.
+        """
         train_s = min(self.settings.trial_s, seconds_left or float("inf"))
         job = Job(
             kind="train",
             source=candidate.source,
             arguments=call.arguments,
-            seed=self.settings.seed,
+            seed=self.settings.seed if seed is None else seed,
             device=device,
             threads=self.settings.threads,
             train_s=train_s,
             timeout_s=train_s + START_UP_GRACE_S,
+            prune=prune,
         )
         began = time.monotonic()
         outcome = worker.run(job)
@@ -90,6 +99,7 @@ class TrialRunner:
             "timeout_s": job.timeout_s,
             "threads": job.threads,
             "device": job.device,
+            "prune": [list(stop) for stop in job.prune],
         }
         return codec.trial_to_json(trial) | {
             "files": files,
@@ -98,6 +108,20 @@ class TrialRunner:
             "bundle_hash": self.folder.of_kind("prepared")[0].data["bundle_hash"],
             "wall_s": round(wall_s, 3),
         }
+
+    def refuse(self, candidate: Candidate, call: Call, number: int, reason: str) -> dict[str, Any]:
+        """The trial of a call that is not run, as its event's data: it failed, and cost nothing."""
+        trial = Trial(
+            number=number,
+            candidate=candidate.name,
+            code_hash=candidate.code_hash,
+            call=call,
+            outcome=Outcome(status="refused", error=reason),
+            score=None,
+            loss=None,
+            seed=self.settings.seed,
+        )
+        return codec.trial_to_json(trial) | {"files": self._keep(trial, trial.outcome), "wall_s": 0.0}
 
     def score(self, outcome: Outcome, call: Call) -> float | None:
         """The metric on the validation rows, None if there are no usable predictions."""

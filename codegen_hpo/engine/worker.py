@@ -93,9 +93,54 @@ class Crew:
         finally:
             self._idle.put(worker)
 
+    def warm(self) -> None:
+        """Begins to open all workers."""
+        for worker in self._workers:
+            worker.warm()
+
     def close(self) -> None:
         for worker in self._workers:
             worker.close()
+
+
+class Crews:
+    """The crews of a run: one a candidate, so that no candidate meets what another left behind.
+
+    Args:
+        make: a new crew, none of whose workers is open yet.
+    """
+
+    def __init__(self, make: Callable[[], Crew]) -> None:
+        self._make = make
+        self._lock = threading.Lock()  # trials on fresh seeds ask for theirs from several threads
+        self._next: Crew | None = None
+        self._of: dict[str, Crew] = {}
+
+    def prepare(self) -> None:
+        """Begins to open the workers of the candidate that comes next."""
+        if self._next is None:
+            self._next = self._make()
+            self._next.warm()
+
+    def of(self, candidate: str) -> Crew:
+        """The candidate's crew: the one that it has, the one that was prepared, or a new one."""
+        with self._lock:
+            if candidate not in self._of:
+                self._of[candidate], self._next = self._next or self._make(), None
+            return self._of[candidate]
+
+    def keep(self, candidate: str) -> None:
+        """Closes all crews but this candidate's, if it has one, and the one that was prepared."""
+        for name in [name for name in self._of if name != candidate]:
+            self._of.pop(name).close()
+
+    def close(self) -> None:
+        """Closes all crews."""
+        while self._of:
+            self._of.popitem()[1].close()
+        crew, self._next = self._next, None
+        if crew:
+            crew.close()
 
 
 class _Spare:

@@ -2,12 +2,15 @@
 
     python predict.py new-rows.csv [-o predictions.csv] [--proba]
 
-Needs Python 3.11, torch, numpy and pandas. The files beside this one are model.py, the function that was
-written for the table; weights.safetensors; run.json, its arguments and the data's facts; encoding.json with
-encoding.py and target.py, the data steps; members.py, how parallel members become one output.
+Needs Python 3.11, torch, numpy and pandas. Each folder beside this file is a trained model: model.py, the
+function that was written for the table, and weights.safetensors. What is predicted is their weighted mean.
+The other files are run.json, the weights of the mean, the functions' arguments and the data's facts;
+encoding.json with encoding.py and target.py, the data steps; members.py, how the parallel members within a
+model become one output.
 """
 
 import argparse
+import importlib.util
 import json
 import struct
 import sys
@@ -22,10 +25,10 @@ sys.path.insert(0, str(HERE))
 
 from encoding import Encoding  # noqa: E402
 from members import average  # noqa: E402
-from model import make_model_and_optimizer  # noqa: E402
 from target import TargetCodec  # noqa: E402
 
 BATCH_ROWS = 2048
+QUANTILES = 65  # of each numeric column
 DTYPES = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16}
 DTYPES |= {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
 DTYPES |= {"BOOL": torch.bool}
@@ -51,16 +54,26 @@ def read_encoding():
     return Encoding.from_json(json.loads((HERE / "encoding.json").read_text(encoding="utf-8")))
 
 
-def load_model(run):
-    """The trained module, in eval mode."""
-    facts = run["facts"] | {"numeric_quantiles": torch.tensor(run["facts"]["numeric_quantiles"])}
-    facts["numeric_quantiles"] = facts["numeric_quantiles"].reshape(run["facts"]["n_numeric"], -1)
-    torch.manual_seed(run["seed"])
+def read_function(folder):
+    """make_model_and_optimizer of a member's model.py."""
+    spec = importlib.util.spec_from_file_location(f"model_{folder.name}", folder / "model.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module.make_model_and_optimizer
+
+
+def load_model(run, member):
+    """A member's trained module, in eval mode."""
+    make_model_and_optimizer = read_function(HERE / member["folder"])
+    quantiles = torch.tensor(run["facts"]["numeric_quantiles"], dtype=torch.float32)
+    facts = run["facts"] | {"numeric_quantiles": quantiles.reshape(run["facts"]["n_numeric"], QUANTILES)}
+    torch.manual_seed(member["seed"])
     taken = make_model_and_optimizer.__code__.co_varnames
     model, _ = make_model_and_optimizer(
-        **{name: value for name, value in facts.items() if name in taken}, **run["arguments"]
+        **{name: value for name, value in facts.items() if name in taken}, **member["arguments"]
     )
-    model.load_state_dict(read_weights(HERE / "weights.safetensors"))
+    model.load_state_dict(read_weights(HERE / member["folder"] / "weights.safetensors"))
     return model.eval()
 
 
@@ -68,15 +81,25 @@ def predict(frame):
     """(rows,) values, or (rows, n_classes) probabilities, of a frame with the training table's columns."""
     run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
     encoded = read_encoding().transform(frame)
+    codec = TargetCodec.from_meta(run["meta"])
+    total = sum(member["weight"] for member in run["members"])
+    return sum(
+        codec.decode(compute(run, member, encoded), member["arguments"].get("target_transform", ""))
+        * (member["weight"] / total)
+        for member in run["members"]
+    )
+
+
+def compute(run, member, encoded):
+    """(rows, n_outputs) float32: what a member's module gives for encoded rows."""
     x_num, x_cat = torch.from_numpy(encoded.x_num), torch.from_numpy(encoded.x_cat)
-    model, outputs = load_model(run), []
+    model, outputs = load_model(run, member), []
     with torch.no_grad():
-        for start in range(0, len(frame), BATCH_ROWS):
+        for start in range(0, len(x_num), BATCH_ROWS):
             output = model(x_num[start : start + BATCH_ROWS], x_cat[start : start + BATCH_ROWS]).float()
             output = output if output.dim() == 3 else output.unsqueeze(1)  # (rows, k, n_outputs)
             outputs.append(average(output, run["meta"]["kind"]).numpy())
-    outputs = np.concatenate(outputs) if outputs else np.empty((0, run["meta"]["n_outputs"]), np.float32)
-    return TargetCodec.from_meta(run["meta"]).decode(outputs, run["arguments"].get("target_transform", ""))
+    return np.concatenate(outputs) if outputs else np.empty((0, run["meta"]["n_outputs"]), np.float32)
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The device that was asked for: "auto", "cpu", "cuda" or "cuda:1"."""
+"""The device that was asked for: "auto", "cpu", "cuda", or one GPU of several: "cuda:1", "auto:1"."""
 
 import re
 from dataclasses import dataclass
@@ -17,10 +17,13 @@ class Device:
 
 def read_device(text: str) -> Device:
     """The device that `text` names. Raises ConfigError."""
-    if text == "auto":
-        return Device("auto")
     if text == "cpu":
         return Device("cpu")
-    if match := re.fullmatch(r"cuda(?::(\d{1,3}))?", text):
-        return Device("cuda", int(match[1] or 0))
+    if match := re.fullmatch(r"(auto|cuda)(?::(\d{1,3}))?", text):
+        return Device("cuda" if match[1] == "cuda" else "auto", int(match[2] or 0))
     raise ConfigError(f"unknown device {text!r}", hint="choose auto, cpu, cuda, or cuda:1 for the second GPU")
+
+
+def names_one(text: str) -> bool:
+    """Whether the text of a device says which GPU, if there are several."""
+    return ":" in text

@@ -153,7 +153,10 @@ def _checks(job: Job, received: Received) -> tuple[Check, ...]:
             raise BadFrameError(f"a check of point {data.point}, there are {len(job.points)}")
         error = short(data.error)
         rule = "memory" if _out_of_memory(data.error) else short(data.rule, 40)
-        checks[data.point] = Check(dict(job.points[data.point]), data.parameters, error, rule, data.line)
+        row_s = 0.0 if error else data.row_s
+        checks[data.point] = Check(
+            dict(job.points[data.point]), data.parameters, error, rule, data.line, row_s
+        )
     return tuple(checks[point] for point in sorted(checks))
 
 

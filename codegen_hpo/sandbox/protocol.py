@@ -73,7 +73,8 @@ class ReportData(_Strict):
     line: _Line | None = None
     parameters: _Count = 0
     best_epoch: _Count = 0
-    stopped: Literal["", "patience", "epochs", "time", "nan"] = ""  # shown in prompts without a fence
+    # shown in prompts without a fence
+    stopped: Literal["", "patience", "epochs", "time", "nan", "pruned"] = ""
     notes: Annotated[list[str], Field(max_length=50)] = []
 
 
@@ -85,6 +86,7 @@ class CheckData(_Strict):
     error: str
     rule: str
     line: _Line | None
+    row_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
 
 
 class CurvePoint(NamedTuple):
@@ -111,6 +113,7 @@ def encode_job(job: Job, limits: Limits, *, limit_memory: bool, output_bytes: in
         "train_s": job.train_s,
         "timeout_s": job.timeout_s,
         "stop_after_epoch": job.stop_after_epoch,
+        "prune": job.prune,
         "result_bytes": limits.sent_bytes,
         "output_bytes": output_bytes,
         "processes": limits.processes,

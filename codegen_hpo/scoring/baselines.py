@@ -1,34 +1,42 @@
 """Cheap models that every run is compared with: the mean or majority, a linear one, histogram boosting.
 
-They are fitted on the training and early-stopping rows, with the run's own encoding, on the target as it is.
+They are fitted on the training and early-stopping rows of the bundle, on the target as it is. Bounds on the
+rows that they learn from and are scored on keep them to a few seconds: a million rows by twenty columns took
+6 s of CPU time in all.
 """
 
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
+from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
+from codegen_hpo.bundle import Bundle, array_pieces, picked_rows, some_rows
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.table.encoding import Encoded, Encoding
 from codegen_hpo.task import Task
 
-LINEAR_ROWS = 200_000  # more add seconds to a linear model, not accuracy
-BOOSTING_ROWS = 1_000_000
-BOOSTING_CELLS = 50_000_000  # rows times columns
+LINEAR_ROWS = 100_000  # more add seconds to a linear model, not accuracy
+LINEAR_CELLS = 6_000_000  # rows times columns, times classes
+BOOSTING_ROWS = 100_000
+BOOSTING_CELLS = 30_000_000  # rows times columns, times classes
+SCORED_ROWS = 200_000  # of a part; they stand in a random order, the first ones are as good as any
+SCORED_CELLS = 50_000_000  # rows times classes
 WIDE = 1_000  # columns: above, boosting takes fewer rounds and bins (10,000 columns took 63 s of CPU time)
 WIDE_BINS = 32
-SMALL_CELLS = 1_000_000  # a table below is fitted on one thread
 MOST_BINS = 255  # categories that scikit-learn's histogram boosting takes in one column
+
+Scores = NDArray[np.float64]
+Predict = Callable[[Encoded], Scores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,80 +49,136 @@ class Baseline:
     test_score: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Fitted(NamedTuple):
+    """Rows to learn from."""
+
     features: Encoded
     y: NDArray[Any]
 
 
-Predict = Callable[[Encoded], NDArray[np.float64]]
+class _Scored(NamedTuple):
+    """The first rows of a folder's part to predict."""
+
+    folder: Path
+    y: NDArray[Any]
 
 
-def baselines(task: Task, encoding: Encoding, *, seed: int = 0) -> tuple[Baseline, ...]:
-    """The result of each baseline, in the order mean or majority, linear, boosting."""
-    parts = {
-        name: _Part(features=encoding.transform(task.frame.iloc[rows]), y=task.labels[rows])
-        for name, rows in (
-            ("fitted", task.split.fitted),
-            ("validation", task.split.validation),
-            ("test", task.split.test),
-        )
-    }
-    width = sum(encoding.cardinalities) + len(encoding.numeric_names)
-    columns = len(encoding.cardinalities) + len(encoding.numeric_names)
-    boosting_rows = min(BOOSTING_ROWS, max(2_000, BOOSTING_CELLS // max(1, columns)))
-    linear_rows = min(LINEAR_ROWS, max(2_000, 400_000_000 // max(1, width)))
-    constant = "mean" if task.kind == "regression" else "majority"
+def baselines(
+    task: Task, encoding: Encoding, bundle: Bundle, test: Path, *, seed: int = 0
+) -> tuple[Baseline, ...]:
+    """The result of each baseline, in the order mean or majority, linear, boosting.
 
-    def run(name: str, rows: int, fit: Callable[[Task, Encoding, _Part, int], Predict]) -> Baseline:
-        fitted = _some(parts["fitted"], rows, seed)
-        label = name if fitted is parts["fitted"] else f"{name} (on {rows} rows)"
+    Args:
+        encoding: of the bundle.
+        bundle: written, with training and validation rows.
+        test: the folder of the test rows' features, in the bundle's order.
+    """
+    classes = max(1, len(task.classes))
+    most = min(SCORED_ROWS, max(2_000, SCORED_CELLS // classes))
+    scored = (
+        _Scored(bundle.folder, task.labels[bundle.validation_rows[:most]]),
+        _Scored(test, task.labels[bundle.test_rows[:most]]),
+    )
+    columns = max(1, len(encoding.cardinalities) + len(encoding.numeric_names))
+    outputs = classes if task.kind == "multiclass" else 1
+    n_rows = len(task.split.fitted)
+    linear_rows = min(LINEAR_ROWS, max(2_000, LINEAR_CELLS // (columns * outputs)))
+    boosting_rows = min(BOOSTING_ROWS, max(2_000, BOOSTING_CELLS // (columns * outputs)))
+
+    def run(name: str, rows: int, fit: Callable[[Task, Encoding, _Fitted, int], Predict]) -> Baseline:
+        label = name if rows >= n_rows else f"{name} (on {rows} rows)"
         begin = time.perf_counter()
         # one thread: those of OpenMP spin while they wait, and on a busy machine a fit of 0.3 s took 25 s
-        with (
-            warnings.catch_warnings(),
-            threadpool_limits(1 if len(fitted.y) * columns < SMALL_CELLS else None),
-        ):
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline may stop short
-            predict = fit(task, encoding, fitted, seed)
-            scores = [
-                score(task.metric, parts[p].y, predict(parts[p].features)) for p in ("validation", "test")
-            ]
+            predict = fit(task, encoding, _fitted(task, bundle, rows, seed), seed)
+            scores = [score(task.metric, part.y, _predicted(predict, part)) for part in scored]
         seconds = round(time.perf_counter() - begin, 3)
         return Baseline(name=label, seconds=seconds, validation_score=scores[0], test_score=scores[1])
 
     return (
-        run(constant, len(parts["fitted"].y), _constant),
+        _constant(task, scored),
         run("linear", linear_rows, _linear),
         run(_boosting_name(columns), boosting_rows, _boosting),
     )
 
 
-def _some(part: _Part, rows: int, seed: int) -> _Part:
-    if len(part.y) <= rows:
-        return part
-    picked = np.sort(np.random.default_rng(seed).permutation(len(part.y))[:rows])
-    return _Part(features=Encoded(part.features.x_num[picked], part.features.x_cat[picked]), y=part.y[picked])
-
-
-def _constant(task: Task, encoding: Encoding, part: _Part, seed: int) -> Predict:
-    if task.kind == "regression":
-        answer: NDArray[np.float64] = np.array(part.y.mean())
-    else:
-        answer = np.bincount(part.y, minlength=len(task.classes)) / len(part.y)
-    return lambda features: np.tile(answer, (len(features.x_num), *([1] * answer.ndim)))
-
-
-def _linear(task: Task, encoding: Encoding, part: _Part, seed: int) -> Predict:
-    one_hot = _one_hot(encoding)
-    features = one_hot.fit_transform(_side_by_side(part.features))
-    if task.kind == "regression":
-        ridge = Ridge(alpha=1.0, solver="lsqr").fit(features, part.y)
-        return lambda rows: np.asarray(ridge.predict(one_hot.transform(_side_by_side(rows))))
-    logistic = LogisticRegression(max_iter=200, random_state=seed).fit(features, part.y)
-    return lambda rows: _all_classes(
-        logistic.predict_proba(one_hot.transform(_side_by_side(rows))), logistic.classes_, len(task.classes)
+def _fitted(task: Task, bundle: Bundle, most: int, seed: int) -> _Fitted:
+    """At most so many training and early-stopping rows, drawn at random."""
+    rows = some_rows(len(task.split.fitted), most, seed)
+    arrays = (
+        picked_rows([bundle.folder / f"{part}_{name}.npy" for part in ("train", "inner")], rows)
+        for name in ("num", "cat")
     )
+    y = np.concatenate([task.labels[task.split.train], task.labels[task.split.inner]])
+    return _Fitted(Encoded(*arrays), y[rows])
+
+
+def _predicted(predict: Predict, part: _Scored) -> Scores:
+    """Predictions of the part's first rows, as many as it has labels."""
+    predicted: list[Scores] = []
+    left = len(part.y)
+    for arrays in zip(*(array_pieces(part.folder / f"eval_{n}.npy") for n in ("num", "cat")), strict=True):
+        predicted.append(predict(Encoded(*(array[:left] for array in arrays))))
+        left -= len(predicted[-1])
+        if not left:
+            break
+    return np.concatenate(predicted)
+
+
+def _constant(task: Task, scored: tuple[_Scored, ...]) -> Baseline:
+    """The mean, or the share of each class, of all fitted rows."""
+    begin = time.perf_counter()
+    y = task.labels[task.split.fitted]
+    answer: Scores = np.array(y.mean())
+    if task.kind != "regression":
+        answer = np.bincount(y, minlength=len(task.classes)) / len(y)
+    same = [np.broadcast_to(answer, (len(part.y), *answer.shape)) for part in scored]
+    scores = [score(task.metric, part.y, guess) for part, guess in zip(scored, same, strict=True)]
+    return Baseline(
+        name="mean" if task.kind == "regression" else "majority",
+        seconds=round(time.perf_counter() - begin, 3),
+        validation_score=scores[0],
+        test_score=scores[1],
+    )
+
+
+def _linear(task: Task, encoding: Encoding, part: _Fitted, seed: int) -> Predict:
+    """Ridge or logistic regression on the numeric columns and one indicator a code."""
+    n_numeric = len(encoding.numeric_names)
+    begins = n_numeric + np.cumsum([0, *encoding.cardinalities])  # the indicators of each categorical column
+    width = int(begins[-1])
+    features = _design(part.features, begins)
+    regression = task.kind == "regression"
+    if regression:
+        model: Any = Ridge(alpha=1.0, solver="lsqr").fit(features, part.y)
+    else:
+        model = LogisticRegression(max_iter=200, random_state=seed).fit(features, part.y)
+    weights = np.reshape(model.coef_, (-1, width)).T  # (width, outputs)
+
+    def predict(rows: Encoded) -> Scores:
+        outputs: Scores = rows.x_num.astype(np.float64) @ weights[:n_numeric] + model.intercept_
+        for begin, codes in zip(begins, rows.x_cat.T, strict=False):
+            outputs += weights[begin + codes]
+        if regression:
+            return outputs[:, 0]
+        if outputs.shape[1] == 1:
+            outputs = np.concatenate([np.zeros_like(outputs), outputs], axis=1)
+        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return _all_classes(odds / odds.sum(axis=1, keepdims=True), model.classes_, len(task.classes))
+
+    return predict
+
+
+def _design(features: Encoded, begins: NDArray[np.int64]) -> Any:
+    """(rows, width) sparse float64: the numeric columns as they are, then one column a code."""
+    rows, n_numeric = features.x_num.shape
+    columns = n_numeric + features.x_cat.shape[1]
+    values, places = np.ones((rows, columns)), np.empty((rows, columns), dtype=np.int32)
+    values[:, :n_numeric], places[:, :n_numeric] = features.x_num, np.arange(n_numeric)
+    places[:, n_numeric:] = features.x_cat + begins[:-1]
+    ends = np.arange(rows + 1) * columns
+    return csr_matrix((values.ravel(), places.ravel(), ends), shape=(rows, int(begins[-1])))
 
 
 def _rounds(columns: int) -> int:
@@ -125,7 +189,7 @@ def _boosting_name(columns: int) -> str:
     return "histogram boosting" + (f" ({_rounds(columns)} rounds)" if columns > WIDE else "")
 
 
-def _boosting(task: Task, encoding: Encoding, part: _Part, seed: int) -> Predict:
+def _boosting(task: Task, encoding: Encoding, part: _Fitted, seed: int) -> Predict:
     columns = len(encoding.numeric_names) + len(encoding.cardinalities)
     bins = MOST_BINS if columns <= WIDE else WIDE_BINS
     categorical = np.array(
@@ -143,27 +207,12 @@ def _boosting(task: Task, encoding: Encoding, part: _Part, seed: int) -> Predict
     )
 
 
-def _one_hot(encoding: Encoding) -> ColumnTransformer:
-    """Numeric columns as they are, one sparse column a code."""
-    numeric = len(encoding.numeric_names)
-    codes = [np.arange(cardinality, dtype=np.float64) for cardinality in encoding.cardinalities]
-    return ColumnTransformer(
-        [
-            ("numeric", "passthrough", list(range(numeric))),
-            ("codes", OneHotEncoder(categories=codes), list(range(numeric, numeric + len(codes)))),
-        ],
-        sparse_threshold=1.0,
-    )
-
-
 def _side_by_side(features: Encoded) -> NDArray[np.float64]:
     """(rows, n_numeric + n_categorical) float64. Codes fall with frequency: as numbers, too, they order."""
     return np.concatenate([features.x_num, features.x_cat], axis=1, dtype=np.float64)
 
 
-def _all_classes(
-    probabilities: NDArray[np.float64], known: NDArray[np.int64], classes: int
-) -> NDArray[np.float64]:
+def _all_classes(probabilities: Scores, known: NDArray[np.int64], classes: int) -> Scores:
     """(rows, classes): a class that training lacked has probability 0."""
     every = np.zeros((len(probabilities), classes))
     every[:, known] = probabilities

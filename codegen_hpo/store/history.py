@@ -27,14 +27,26 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Final:
-    """The winner, scored once on the sealed test rows."""
+    """The final model, scored once on the sealed test rows: an ensemble, or the best trial alone."""
 
-    trial: str
-    candidate: str
+    trial: str  # the best one
+    candidate: str  # of the best trial
+    members: Mapping[str, float]  # weight by trial, the heaviest first; one of weight 1 without an ensemble
     validation_score: float
     test_score: float | None
+    noise: float | None  # standard error of the validation score; None where the metric is not always defined
+    test_noise: float | None  # of the test score
+    level: tuple[str, ...]  # trials whose validation score is as good as the best one's, but for chance
+    seeds: int  # on which the call of the best trial was trained
+    seeds_score: float  # the mean of their validation scores
+    single_validation_score: float  # of the best trial alone
+    single_test_score: float | None
     reason: str  # why the search ended
     openings: int  # how often the test rows were opened in this run: more than once after a resume
+
+    @property
+    def is_ensemble(self) -> bool:
+        return len(self.members) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +115,18 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
         # trials that ran side by side are recorded as they end
         trials=tuple(sorted(map(_trial, folder.of_kind("trial")), key=lambda trial: trial.number)),
         baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
-        final=Final(**finals[-1].data["result"], openings=len(finals)) if finals else None,
+        final=_final(finals[-1], openings=len(finals)) if finals else None,
         disqualified={event.key: event.data["reason"] for event in folder.of_kind("disqualified")},
         ended=finished[-1].data["reason"] if finished else "",
         limit=finished[-1].data["limit"] if finished else "",
         elapsed_s=last.elapsed_s if last else 0.0,
     )
+
+
+def _final(event: Event, *, openings: int) -> Final:
+    result = event.data["result"]
+    members = {str(name): float(weight) for name, weight in result["members"].items()}
+    return Final(**result | {"members": members, "level": tuple(result["level"])}, openings=openings)
 
 
 def _trial(event: Event) -> Trial:

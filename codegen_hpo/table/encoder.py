@@ -29,6 +29,7 @@ from codegen_hpo.table.encoding import (
     Flag,
     Floats,
     Gap,
+    Ints,
     Moment,
     Number,
     Scaling,
@@ -39,6 +40,7 @@ from codegen_hpo.table.encoding import (
     read_moments,
     read_numbers,
 )
+from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.profile import Column, Profile
 
 SQUEEZED = 0.3  # interquartile range in standard deviations
@@ -47,6 +49,7 @@ MANY_LEVELS = 64  # above, a category gets a frequency column
 MOST_LEVELS = 512  # levels with a code of their own
 MOST_RARE = 20_000  # levels that are remembered at all
 MOST_GAPS = 15  # differences of two datetime columns
+WORDS_ROWS = 50_000  # rows whose texts the words are learnt from, of a large table at most twice as many
 VOCABULARY = 2_000
 TEXT_DIMENSIONS = 16
 LONG_CYCLE_DAYS = 60.0  # below, a year's cycle is a trend, which the elapsed days tell
@@ -54,12 +57,15 @@ LONG_CYCLE_DAYS = 60.0  # below, a year's cycle is a trend, which the elapsed da
 Matrix = NDArray[np.float64]
 
 
-def fit_encoding(rows: pd.DataFrame, profile: Profile) -> Encoding:
-    """The encoding of the profile's features, fitted on these rows: training and early-stopping rows only."""
+def fit_encoding(frame: pd.DataFrame, profile: Profile, rows: Ints | None = None) -> Encoding:
+    """The encoding of the profile's features, fitted on the rows with these numbers, or on all.
+
+    They are training and early-stopping rows only. One column is copied at a time.
+    """
     blocks: list[Block] = []
     moments: list[_Dated] = []
     for column in profile.features:
-        values = rows[column.name]
+        values = frame[column.name] if rows is None else frame[column.name].iloc[rows]
         if column.kind == "numeric":
             blocks += _number(column, values)
         elif column.kind == "boolean":
@@ -72,6 +78,7 @@ def fit_encoding(rows: pd.DataFrame, profile: Profile) -> Encoding:
             blocks += _words(column, values)
         else:
             blocks += _category(column, values)
+        give_back(len(values))
     blocks += _gaps(moments)
     return Encoding(blocks=tuple(blocks))
 
@@ -181,11 +188,10 @@ def _gaps(moments: list[_Dated]) -> Iterator[Gap]:
 
 def _category(column: Column, values: "pd.Series[Any]") -> Iterator[Category]:
     """Levels by falling frequency; a level seen in fewer than `least` rows, or beyond the most, is rare."""
-    codes, names = levels_of(values)
-    counts: Counter[str] = Counter()
-    for name, count in zip(names, np.bincount(codes[codes >= 0], minlength=len(names)), strict=True):
-        if name:
-            counts[name] += int(count)
+    found = levels_of(values)
+    codes, names = found.codes, found.names
+    number_of = np.bincount(codes[codes >= 0], minlength=len(names)).tolist()
+    counts = Counter(dict(zip(names, number_of, strict=True)))
     least = max(2, min(5, len(codes) // 200))
     ranked = sorted((name for name in counts if counts[name] > 1), key=lambda name: (-counts[name], name))
     levels = tuple(name for name in ranked[:MOST_LEVELS] if counts[name] >= least)
@@ -196,18 +202,17 @@ def _category(column: Column, values: "pd.Series[Any]") -> Iterator[Category]:
     kept: tuple[float, ...] = ()
     if len(counts) > MANY_LEVELS:
         kept = tuple(float(counts[name]) for name in (*levels, *rare))
-        of_rows = np.append(np.array([np.log1p(counts[n] if counts[n] > 1 else 0) for n in names]), 0.0)[
-            codes
-        ]
-        frequency = fit_scaling(of_rows)
+        seen = np.array([*number_of, 0.0])
+        frequency = fit_scaling(np.log1p(np.where(seen > 1, seen, 0.0))[codes])
     yield Category(
         source=column.name, levels=levels, rare=rare, counts=kept if frequency else (), frequency=frequency
     )
 
 
 def _words(column: Column, values: "pd.Series[Any]") -> Iterator[Words]:
-    codes, names = levels_of(values)
-    texts = [names[code] if code >= 0 else "" for code in codes[:: max(1, len(codes) // 50_000)]]
+    sample = levels_of(values.iloc[:: max(1, len(values) // WORDS_ROWS)])
+    names = [*sample.names, ""]
+    texts = [names[code] for code in sample.codes]
     vectoriser = TfidfVectorizer(
         token_pattern=TOKEN.pattern, sublinear_tf=True, max_features=VOCABULARY, min_df=min(2, len(texts))
     )

@@ -1,7 +1,7 @@
 """Reads the target column: what kind it has, its classes, and a label for each row."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from codegen_hpo.table.encoding import (
     level_name,
     levels_of,
     parse_number,
+    parse_numbers,
     read_numbers,
 )
 from codegen_hpo.table.kind import Kind
@@ -41,11 +42,11 @@ def read_labels(column: "pd.Series[Any]", kind: Kind | None) -> Labels:
     _refuse_unusable(name, column)
     numeric = getattr(column.dtype, "kind", "O") in "iufm"
     levels = None if numeric else levels_of(column)
-    distinct = int(column.nunique()) if levels is None else len(set(levels.names) - {""})
+    distinct = int(column.nunique()) if levels is None else len(levels)
     if not distinct:
         raise DataError(f"target {name!r} has no values: all {len(column)} are missing")
     if distinct == 1:
-        value = column.dropna().iloc[0]
+        value = levels.names[0] if levels else column.dropna().iloc[0]
         raise DataError(
             f"target {name!r} is constant: every value is {level_name(value)!r:.60}",
             hint="There is nothing to learn; choose another --target.",
@@ -81,7 +82,7 @@ def _refuse_unusable(name: str, column: "pd.Series[Any]") -> None:
 
 def _refuse_nearly_numbers(name: str, levels: Levels) -> None:
     """Many different numbers with a few slips among them are a regression to be cleaned, not classes."""
-    texts = sorted({text for text in levels.names if text})
+    texts = sorted(levels.names)
     slips = [text for text in texts if np.isnan(parse_number(text))]
     if len(texts) > FEW and len(slips) <= 0.5 * len(texts):
         shown = ", ".join(f"{text!r:.40}" for text in slips[:5])
@@ -97,9 +98,9 @@ def _numbers(column: "pd.Series[Any]", levels: Levels) -> Floats | None:
     if getattr(column.dtype, "kind", "O") == "b":
         return read_numbers(column)
     for mark in ".,":
-        parsed = np.array([parse_number(text, mark) if text else np.nan for text in levels.names])
-        if not any(text and np.isnan(number) for text, number in zip(levels.names, parsed, strict=True)):
-            return np.append(parsed, np.nan)[levels.codes]
+        numbers = levels.numbered(lambda texts, mark=mark: parse_numbers(texts, mark))  # type: ignore[misc]
+        if not np.isnan(numbers[levels.codes >= 0]).any():
+            return numbers
     return None
 
 
@@ -117,7 +118,7 @@ def _infer(column: "pd.Series[Any]", numbers: Floats | None, distinct: int) -> t
 
 def _values(name: str, column: "pd.Series[Any]", numbers: Floats | None, reason: str) -> Labels:
     if numbers is None:
-        bad = next(text for text in levels_of(column).names if text and np.isnan(parse_number(text)))
+        bad = next(text for text in levels_of(column).names if np.isnan(parse_number(text)))
         raise DataError(
             f"target {name!r} is asked for as a regression, but {bad!r:.60} is no number",
             hint="Use --task multiclass, or clean the column.",
@@ -130,7 +131,9 @@ def _values(name: str, column: "pd.Series[Any]", numbers: Floats | None, reason:
 
 
 def _classes(name: str, levels: Levels, numbers: Floats | None, kind: Kind, reason: str) -> Labels:
-    distinct = sorted({text for text in levels.names if text})
+    if len(levels) > MOST_CLASSES:
+        _refuse_number_of_classes(name, len(levels), int(np.sum(levels.codes >= 0)))
+    distinct = sorted(levels.names)
     if numbers is not None:
         distinct.sort(key=parse_number)  # booleans and words keep the order of their text: the sort is stable
     codes_of = {text: code for code, text in enumerate(distinct)}
@@ -147,11 +150,8 @@ def _refuse_classes(name: str, classes: list[str], codes: NDArray[np.int64], kin
             hint="Use --task multiclass or --task regression.",
         )
     counts = np.bincount(codes, minlength=len(classes))
-    if len(classes) > MOST_CLASSES or len(classes) > max(2, len(codes) // 2):
-        raise DataError(
-            f"target {name!r} has {len(classes)} different values in {len(codes)} rows: too many for classes",
-            hint="Choose another --target, or --task regression if these are numbers.",
-        )
+    if len(classes) > max(2, len(codes) // 2):
+        _refuse_number_of_classes(name, len(classes), len(codes))
     lonely = [label for label, count in zip(classes, counts, strict=True) if count == 1]
     if lonely:
         shown = ", ".join(f"{label!r:.40}" for label in lonely[:5])
@@ -160,3 +160,10 @@ def _refuse_classes(name: str, classes: list[str], codes: NDArray[np.int64], kin
             f"{', …' if len(lonely) > 5 else ''}; a class needs a row to learn from and one to be tested on",
             hint="Drop these rows, merge the classes, or use --task regression if these are numbers.",
         )
+
+
+def _refuse_number_of_classes(name: str, classes: int, rows: int) -> NoReturn:
+    raise DataError(
+        f"target {name!r} has {classes} different values in {rows} rows: too many for classes",
+        hint="Choose another --target, or --task regression if these are numbers.",
+    )

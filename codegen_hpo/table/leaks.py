@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codegen_hpo.table.encoding import (
+    PIECE,
     Floats,
     Ints,
     levels_of,
@@ -24,6 +25,7 @@ from codegen_hpo.table.encoding import (
     read_numbers,
 )
 from codegen_hpo.table.labels import Labels
+from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.profile import Column, Profile
 from codegen_hpo.table.split import Split
 
@@ -133,9 +135,7 @@ def _indicators(y: NDArray[Any], labels: Labels) -> Floats:
 
 def _single(column: Column, values: "pd.Series[Any]") -> _Single:
     if column.kind in ("categorical", "text"):
-        codes, names = levels_of(values)
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        return _Single(column.name, None, np.array([numbers[n] for n in names] + [-1], dtype=np.int64)[codes])
+        return _Single(column.name, None, levels_of(values).codes)
     if column.kind == "boolean":
         numbers_read = read_flags(values)
     elif column.kind == "datetime":
@@ -199,24 +199,45 @@ def _level_means(single: _Single, wanted: Floats, fit: NDArray[np.bool_], rest: 
 
 
 def _shared_rows(frame: pd.DataFrame, profile: Profile, split: Split) -> list[Leak]:
-    """Test rows that are in training, too, with every feature and the target equal."""
+    """Test rows that are in training, too, with every feature and the target equal.
+
+    A few columns of numbers are compared first, and of the others only the rows that are alike so far.
+    """
     names = [profile.target, *(column.name for column in profile.features)]
-    keys = np.zeros(len(frame), dtype=np.uint64)
-    for name in names:
-        keys = keys * np.uint64(0x9E3779B97F4A7C15) + _hashes(frame[name])
-    shared = int(np.isin(keys[split.test], keys[split.fitted]).sum())
+    parts = [_Keys(rows, np.zeros(len(rows), dtype=np.uint64)) for rows in (split.fitted, split.test)]
+    native = [name for name in names if _is_native(frame[name])]
+    texts = [name for name in names if name not in set(native)]
+    for stage in (native[:3], native[3:], texts):
+        for column in (frame[name] for name in stage):
+            for rows, keys in parts:
+                keys *= np.uint64(0x9E3779B97F4A7C15)
+                keys += _hashes(column.iloc[rows])
+        both = np.intersect1d(parts[0].keys, parts[1].keys)
+        parts = [_Keys(rows[np.isin(keys, both)], keys[np.isin(keys, both)]) for rows, keys in parts]
+        give_back(len(frame))
+    shared = len(parts[1].rows)
     if not shared:
         return []
     message = f"{shared} of {len(split.test)} test rows are in the training rows, too, equal in every column"
     return [Leak(column="", message=message, strength=shared / len(split.test))]
 
 
+class _Keys(NamedTuple):
+    rows: Ints
+    keys: NDArray[np.uint64]  # (rows,) equal where the rows are, as far as they were compared
+
+
+def _is_native(column: "pd.Series[Any]") -> bool:
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufmM"
+
+
 def _hashes(column: "pd.Series[Any]") -> NDArray[np.uint64]:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufmM":
+    if _is_native(column):
         return np.asarray(pd.util.hash_array(column.to_numpy()), dtype=np.uint64)
-    codes, names = levels_of(column)
-    texts = pd.util.hash_array(np.array([*names, ""], dtype=object))
-    return np.asarray(texts[codes], dtype=np.uint64)
+    levels = levels_of(column)
+    pieces = range(0, len(levels), PIECE)
+    hashes = [pd.util.hash_array(np.array(levels.texts[at : at + PIECE], dtype=object)) for at in pieces]
+    return np.concatenate([*hashes, np.zeros(1, dtype=np.uint64)])[levels.codes]
 
 
 def _identifiers(profile: Profile) -> list[Leak]:

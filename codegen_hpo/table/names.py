@@ -22,3 +22,12 @@ def require_columns(names: Sequence[str], known: Sequence[str], role: str) -> No
     for name in names:
         if name not in known:
             raise DataError(f"{role}: the table has no column {name!r}", hint=did_you_mean(name, known))
+
+
+def refuse_duplicates(names: list[str], table: str) -> None:
+    """Raises DataError when two columns have the same name."""
+    seen: set[str] = set()
+    twice = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+    if twice:
+        shown = ", ".join(f"{name!r:.60}" for name in dict.fromkeys(twice[:5]))
+        raise DataError(f"{table}: several columns have the same name: {shown}", hint="Rename them.")

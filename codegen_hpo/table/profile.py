@@ -15,12 +15,14 @@ from codegen_hpo.table.encoding import (
     Floats,
     Levels,
     levels_of,
-    parse_number,
+    parse_moments,
+    parse_numbers,
     read_flags,
     read_moments,
     read_numbers,
 )
 from codegen_hpo.table.layouts import epoch_of, layout_of
+from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.names import require_columns
 
 ColumnKind = Literal[
@@ -94,7 +96,10 @@ def profile(
     if group_column is not None and group_column not in forced:
         forced[group_column] = "group"
     forced[target] = "target"
-    columns = [_column(_Look(name, frame[name], forced.get(name))) for name in map(str, frame.columns)]
+    columns = []
+    for name in map(str, frame.columns):
+        columns.append(_column(_Look(name, frame[name], forced.get(name))))
+        give_back(len(frame))
     return Profile(target=target, columns=tuple(columns))
 
 
@@ -126,11 +131,23 @@ class _Look:
     def levels(self) -> Levels:
         return levels_of(self.column)
 
+    def numbers(self, decimal: str) -> Floats:
+        """`read_numbers` of the column, whose texts are counted once."""
+        if self.dtype_kind in "biufm":
+            return read_numbers(self.column)
+        return self.levels.numbered(lambda texts: parse_numbers(texts, decimal))
+
+    def moments(self, layout: str) -> Floats:
+        """`read_moments` of the column, whose texts are counted once."""
+        if self.dtype_kind in "biufmM":
+            return read_moments(self.column, layout)
+        return self.levels.numbered(lambda texts: parse_moments(texts, layout))
+
     @cached_property
     def distinct(self) -> int:
         if self.dtype_kind in "biufmM":
             return int(self.column.nunique())
-        return len(set(self.levels.names) - {""})
+        return len(self.levels)
 
     @cached_property
     def missing_share(self) -> float:
@@ -147,7 +164,7 @@ def _column(look: _Look) -> Column:
         reason=verdict.reason,
         missing_share=look.missing_share,
         levels=look.distinct,
-        quantiles=_quantiles(read_numbers(look.column, verdict.decimal)) if verdict.kind == "numeric" else (),
+        quantiles=_quantiles(look.numbers(verdict.decimal)) if verdict.kind == "numeric" else (),
         examples=_examples(look, verdict),
         layout=verdict.layout,
         decimal=verdict.decimal,
@@ -166,7 +183,7 @@ def _verdict(look: _Look) -> _Verdict:
         return _Verdict(kind="datetime", reason="dates and times", layout="ISO8601")
     if look.dtype_kind in "iufm":
         return _of_numbers(look)
-    return _of_texts(look.levels, look.distinct)
+    return _of_texts(look.levels)
 
 
 def _asked(look: _Look) -> _Verdict | None:
@@ -206,8 +223,8 @@ def _of_numbers(look: _Look) -> _Verdict:
     return _Verdict(kind="numeric", reason=f"numbers, {look.distinct} distinct")
 
 
-def _of_texts(levels: Levels, distinct: int) -> _Verdict:
-    sample = list(dict.fromkeys(name for name in levels.names if name))[:_SAMPLE]
+def _of_texts(levels: Levels) -> _Verdict:
+    sample, distinct = levels.texts[:_SAMPLE].tolist(), len(levels)
     words = {name.lower() for name in sample}
     if len(words) == 2 and words & TRUE_WORDS and words & FALSE_WORDS:
         return _Verdict(kind="boolean", reason=f"{' and '.join(sorted(words))}")
@@ -230,10 +247,7 @@ def _of_texts(levels: Levels, distinct: int) -> _Verdict:
 
 def _as_numbers(sample: list[str]) -> _Verdict | None:
     """Numeric when most distinct texts read as numbers, with a point or a comma as decimal mark."""
-    shares = {
-        mark: float(np.mean([parse_number(n, mark) == parse_number(n, mark) for n in sample]))
-        for mark in ".,"
-    }
+    shares = {mark: float(np.mean(~np.isnan(parse_numbers(sample, mark)))) for mark in ".,"}
     mark = max(shares, key=lambda candidate: shares[candidate])  # the point when both read as many
     if shares[mark] < MOST:
         return None
@@ -244,7 +258,7 @@ def _as_numbers(sample: list[str]) -> _Verdict | None:
 def _forced_datetime(look: _Look) -> _Verdict:
     if look.dtype_kind == "M":
         return _Verdict(kind="datetime", reason="asked for", layout="ISO8601")
-    texts = [text for text in dict.fromkeys(look.levels.names) if text][:_SAMPLE]
+    texts = look.levels.texts[:_SAMPLE].tolist()
     layout = layout_of(texts, 0.5)
     if layout:
         return _Verdict(kind="datetime", reason=f"asked for; {layout.reason}", layout=layout.layout)
@@ -264,7 +278,7 @@ def _quantiles(numbers: Floats) -> tuple[float, ...]:
 
 def _examples(look: _Look, verdict: _Verdict) -> tuple[str, ...]:
     if verdict.kind == "datetime":
-        moments = read_moments(look.column, verdict.layout)
+        moments = look.moments(verdict.layout)
         moments = moments[~np.isnan(moments)]
         ends = [moments.min(), moments.max()] if len(moments) else []
         return tuple(str(np.datetime64(int(end * 1e6), "us").astype("datetime64[s]")) for end in ends)
@@ -272,6 +286,6 @@ def _examples(look: _Look, verdict: _Verdict) -> tuple[str, ...]:
         return (f"{np.nanmean(read_flags(look.column)):.0%} true",)
     if verdict.kind not in ("categorical", "text", "identifier"):
         return ()
-    codes, names = look.levels
-    counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    return tuple(names[code] for code in np.argsort(-counts, kind="stable")[:5] if counts[code])
+    codes, texts = look.levels.codes, look.levels.texts
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    return tuple(map(str, texts[np.argsort(-counts, kind="stable")[:5]].tolist()))

@@ -15,6 +15,7 @@ Ints = NDArray[np.int64]
 TEST_SHARE = 0.2  # of all rows
 VALIDATION_SHARE = 0.2  # of all rows
 INNER_SHARE = 0.125  # of what is left for training
+MOST_INNER = 50_000  # rows: more would cost time after each pass, and tell no better when to stop
 FEWEST = 20  # rows: below, no part holds enough to tell anything
 
 
@@ -63,7 +64,7 @@ def random_split(rows: int, *, seed: int, codes: Ints | None = None, own_test: i
     order = generator.permutation(free)
     if codes is not None:
         order = order[np.argsort(codes[:free][order], kind="stable")]
-    part = _interleave(order, _shares(own_test > 0), generator)
+    part = _interleave(order, _shares(free, own_test > 0), generator)
     warnings: tuple[str, ...] = ()
     if codes is not None:
         warnings = _every_class_trains(part, codes[:free], order)
@@ -79,7 +80,7 @@ def time_split(moments: Floats, *, column: str, seed: int, own_test: int = 0) ->
     free = len(moments) - own_test
     _refuse_few(free)
     past = np.where(np.isnan(moments), -np.inf, moments)[:free]
-    part = _cut_in_order(past, _shares(own_test > 0), column)
+    part = _cut_in_order(past, _shares(free, own_test > 0), column)
     undated = int(np.isnan(moments[:free]).sum())
     warnings = (f"{undated} rows without {column!r} are in training",) if undated else ()
     method = f"in the order of {column!r}: trained on the past, tested on the newest" + _own(own_test)
@@ -88,11 +89,11 @@ def time_split(moments: Floats, *, column: str, seed: int, own_test: int = 0) ->
 
 def group_split(groups: Levels, *, column: str, seed: int, own_test: int = 0) -> Split:
     """A seeded random split of whole groups; rows without a group are a group."""
-    codes = _merged(groups)
+    codes = groups.codes
     free = len(codes) - own_test
     _refuse_few(free)
     ranks = np.random.default_rng(seed).permutation(int(codes.max()) + 2).astype(np.float64)
-    part = _cut_in_order(ranks[codes[:free]], _shares(own_test > 0), column)
+    part = _cut_in_order(ranks[codes[:free]], _shares(free, own_test > 0), column)
     warnings: tuple[str, ...] = ()
     shared = len(set(codes[:free].tolist()) & set(codes[free:].tolist()))
     if shared:
@@ -104,10 +105,11 @@ def group_split(groups: Levels, *, column: str, seed: int, own_test: int = 0) ->
 _TRAIN, _INNER, _VALIDATION, _TEST = range(4)
 
 
-def _shares(own_test: bool) -> tuple[float, float, float]:
+def _shares(rows: int, own_test: bool) -> tuple[float, float, float]:
     """Of all free rows: inner, validation, test."""
     test = 0.0 if own_test else TEST_SHARE
-    return INNER_SHARE * (1 - test - VALIDATION_SHARE), VALIDATION_SHARE, test
+    inner = min(INNER_SHARE * (1 - test - VALIDATION_SHARE), MOST_INNER / rows)
+    return inner, VALIDATION_SHARE, test
 
 
 def _refuse_few(rows: int) -> None:
@@ -169,12 +171,6 @@ def _cut_in_order(keys: Floats, shares: tuple[float, float, float], column: str)
             part[order[start:end]] = number
             end = start
     return part
-
-
-def _merged(groups: Levels) -> Ints:
-    """One code a name, whatever the spelling with blanks around it; -1 for no group."""
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(groups.names))}
-    return np.array([numbers[name] for name in groups.names] + [-1], dtype=np.int64)[groups.codes]
 
 
 def _own(own_test: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from codegen_hpo.testing.replies import Scripted, call, code
+from codegen_hpo.testing.tuning_prompts import written_schema
 
 Brain = Callable[[Mapping[str, Any]], Scripted]  # the body of a request → the reply
 
@@ -23,7 +24,7 @@ def drawing_brain(source: str, seed: int = 0) -> Brain:
         for tool in request.get("tools", ()):
             function = tool["function"]
             return call(draw_arguments(function["parameters"], generator), name=function["name"])
-        schema = _schema_in_prompt(request)
+        schema = written_schema(request)
         if schema is not None:
             return code(json.dumps(draw_arguments(schema, generator)), before="", language="json")
         return code(source)
@@ -65,14 +66,3 @@ def _between(schema: Mapping[str, Any], generator: random.Random) -> float:
     else:
         value = generator.uniform(low, high)
     return min(max(float(f"{value:.4g}"), low), high)
-
-
-def _schema_in_prompt(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The schema that a client shows in the prompt of a server without function calling."""
-    messages = request.get("messages") or [{}]
-    _, marker, rest = str(messages[-1].get("content", "")).rpartition("JSON schema of the arguments:")
-    try:
-        schema = json.loads(rest) if marker else None
-    except ValueError:
-        return None
-    return schema if isinstance(schema, dict) else None

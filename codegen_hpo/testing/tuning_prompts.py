@@ -12,6 +12,8 @@ _FAILED = re.compile(r"^  failed \((\w+)")
 _RUNNING = re.compile(r'^- \("(.*?)"\) (\{.*\})$')
 _COUNT = re.compile(r"^(\d+) trials, of which (\d+) failed\.$")
 _LEFT = re.compile(r"^Trials left: (?:at most )?(\d+)\.")
+_MORE = re.compile(r"^More of trial (\d+):$")
+_DEFAULT = re.compile(r"[Dd]efault (.*)\.$")
 _REASONS = re.compile(r"^  chosen because: (\{.*\})$")
 _SERIES = re.compile(r'^  (".*") by step: (.*)$')
 _ANALYSIS = re.compile(r'^  analysis of the run: (".*")$')
@@ -73,7 +75,7 @@ def read_prompt(request: Mapping[str, Any]) -> Prompt:
         schema=schema,
         tool=tool,
         higher_is_better=higher,
-        trials=_complete(_trials(lines, thoughts(schema)), texts),
+        trials=_complete(_trials(lines, schema), texts),
         running=tuple(running),
         trials_left=left[-1] if left else None,
         refused=sum(bool(_REFUSED.match(line)) for line in texts),
@@ -85,10 +87,23 @@ def schema_of(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     """The schema of the only function, or of the object asked for; its name, or nothing. Raises Lacking."""
     for tool in request.get("tools", ()):
         return tool["function"]["parameters"], tool["function"]["name"]
-    _, marker, rest = str(request["messages"][-1]["content"]).rpartition(_SCHEMA)
-    if not marker:
+    schema = written_schema(request)
+    if schema is None:
         raise Lacking("the space: neither a function to call nor a JSON schema")
-    return json.loads(rest), ""
+    return schema, ""
+
+
+def written_schema(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The schema that the messages show, the latest if there are several."""
+    for message in reversed(request.get("messages") or []):
+        _, marker, rest = str(message.get("content", "")).rpartition(_SCHEMA)
+        if marker:
+            try:
+                schema, _ = json.JSONDecoder().raw_decode(rest.lstrip())
+            except ValueError:
+                return None
+            return schema if isinstance(schema, dict) else None
+    return None
 
 
 def told_lines(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
@@ -128,17 +143,20 @@ def detailed(trials: Sequence[Shown], higher_is_better: bool) -> list[Shown]:
     return list({trial.number: trial for trial in [*best, *trials[-3:]]}.values())
 
 
-def _trials(lines: list[tuple[str, dict[str, Any] | None]], beside: list[str]) -> dict[int, Shown]:
-    shown = {}
+def _trials(lines: list[tuple[str, dict[str, Any] | None]], schema: Mapping[str, Any]) -> dict[int, Shown]:
+    beside, defaults = thoughts(schema), _defaults(schema)
+    shown: dict[int, Shown] = {}
     for place, (line, replied) in enumerate(lines):
         result = lines[place + 1][0] if place + 1 < len(lines) else ""
         if found := _TRIAL.match(line):
-            number, by, arguments = int(found[1]), found[2], json.loads(found[3])
+            number, by, arguments = int(found[1]), found[2], defaults | json.loads(found[3])
         elif found := _OWN.match(line):
             if replied is None:
                 raise Lacking(f"the call that trial {found[1]} was")
             number, by, arguments = int(found[1]), "llm", replied
         else:
+            if (found := _MORE.match(line)) and int(found[1]) in shown:
+                shown[int(found[1])] = _with_words(shown[int(found[1])], lines[place + 1 :])
             continue
         score = _RESULT.match(result)
         if score is None and not _FAILED.match(result):
@@ -166,6 +184,20 @@ def _with_words(trial: Shown, lines: list[tuple[str, dict[str, Any] | None]]) ->
             course = tuple((float(step), float(value)) for step, value in points)
             trial = trial._replace(trajectory={**trial.trajectory, json.loads(found[1]): course})
     return trial
+
+
+def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that the schema tells, by name: a list of trials leaves them out."""
+    told = {}
+    for name, part in schema["properties"].items():
+        if found := _DEFAULT.search(part.get("description", "")):
+            options = [False, True] if part["type"] == "boolean" else part.get("enum")
+            if options is None:
+                told[name] = json.loads(found[1])
+            for option in options or ():
+                if found[1] == (str(option).lower() if isinstance(option, bool) else str(option)):
+                    told[name] = option
+    return told
 
 
 def _complete(shown: dict[int, Shown], texts: list[str]) -> tuple[Shown, ...]:

@@ -12,8 +12,9 @@ from codegen_hpo.records import Epoch, Series, Trial
 from codegen_hpo.space import Arguments, Scalar, Space
 from codegen_hpo.task import Metric
 
-CURVE_POINTS = 12
-ERROR_CHARACTERS = 600
+CURVE_POINTS = 4  # of the losses by epoch
+COURSE_POINTS = 12  # of a series of a script
+ERROR_CHARACTERS = 400
 BRIEF_ERROR_CHARACTERS = 160
 SERIES = 6  # of a trajectory
 _REASON_CHARACTERS = 300
@@ -21,33 +22,31 @@ _TEXT_CHARACTERS = 1000  # of an option that is text
 _SECONDS = 1.0  # an objective's time is told from here on: below, it says nothing and varies
 
 _STOPPING = {
-    "mse": "mean squared error in the target's own unit",
-    "mae": "mean absolute error in the target's own unit",
-    "msle": "mean squared error of the target's log1p",
+    "mse": "squared error in the target's unit",
+    "mae": "absolute error in the target's unit",
+    "msle": "squared error of the target's log1p",
 }
+# what is worth a word: that patience or the epochs' number ended a training is the rule
+_STOPPED = {"time": "stopped by the time limit", "nan": "stopped by nan", "pruned": "pruned as hopeless"}
 
 
 class Units(NamedTuple):
-    """What the two losses of a curve measure: beside a curve, and where curves are explained."""
+    """What the two losses of a curve measure, and how they compare."""
 
     training: str
     stopping: str
-    training_long: str
-    stopping_long: str
     compared: str
 
 
 class Feedback(NamedTuple):
-    """One trial as the prompts' templates show it."""
+    """One trial as the prompts' templates show it: a line or two, and what is shown of few trials."""
 
     number: int
     proposed_by: str
     arguments: str  # a JSON object on one line
-    result: str
-    error: str  # of a failed trial, trimmed; text of what was run, to be fenced
-    train_curve: str
-    inner_curve: str
-    units: Units
+    result: str  # one line
+    error: str  # the end of a failed trial's error, to be fenced; empty where the result tells it all
+    losses: str  # by epoch: "1: 0.98/21.3, …", training and early stopping
     reasons: str  # a JSON object on one line, by hyperparameter; empty if there are none
     trajectory: tuple[tuple[str, str], ...]  # name and course of each series that is shown
     analysis: str  # the words of a model that read the run's log
@@ -57,64 +56,85 @@ def loss_units(metric: Metric) -> Units:
     """The units of the loss curves: in regression they differ, and a model must not compare the two."""
     if "regression" not in metric.kinds:
         return Units(
-            "cross-entropy",
-            "cross-entropy",
-            "the mean cross-entropy of the batches, with dropout and label smoothing at work",
-            "the cross-entropy of the inner part, without either",
-            "With strong dropout or smoothing the first may lie above the second.",
+            "cross-entropy with dropout and smoothing at work",
+            "without",
+            "The first may lie above the second.",
         )
-    stopping = _STOPPING[STOP_ON[metric.name]]
     return Units(
-        "standardised target",
-        stopping,
-        "that of the call on the standardised target (with mse, the mean as a guess gives about 1)",
-        f"the {stopping}",
-        "The two have different units: compare each with itself over epochs and trials, never one with the "
-        "other. Overfitting shows where the early-stopping loss rises while the training loss falls.",
+        "the call's loss on the standardised target",
+        _STOPPING[STOP_ON[metric.name]],
+        "Never compare the two.",
     )
 
 
-def feedback(trial: Trial, metric: Metric, *, best: bool, detailed: bool) -> Feedback:
-    """The trial's result, if `detailed` with curves, words and whole error; `best` marks the leader."""
-    outcome = trial.outcome
-    reasons = {name: text[:_REASON_CHARACTERS] for name, text in trial.call.reasons.items()}
-    limit = ERROR_CHARACTERS if detailed else BRIEF_ERROR_CHARACTERS
+def feedback(trial: Trial, metric: Metric, defaults: Arguments, *, best: bool = False) -> Feedback:
+    """All that a prompt may tell of the trial.
+
+    Args:
+        trial: the trial.
+        metric: what was scored.
+        defaults: arguments with these values are left out.
+        best: marks it as the leader.
+    """
+    outcome, call = trial.outcome, trial.call
+    failed = trial.score is None
+    told = {name: value for name, value in call.arguments.items() if not _same(value, defaults.get(name))}
+    brief = _last_line(outcome.error) if failed else ""
     return Feedback(
         number=trial.number,
-        proposed_by=trial.call.proposed_by,
-        arguments=arguments_text(trial.call.arguments),
-        result=result_line(trial, metric) + (" — the best so far" if best else ""),
-        error=outcome.error[-limit:] if trial.score is None else "",
-        train_curve=_curve(outcome.curve, "train_loss") if detailed else "",
-        inner_curve=_curve(outcome.curve, "inner_loss") if detailed else "",
-        units=loss_units(metric),
-        reasons=arguments_text(reasons) if detailed and reasons else "",
-        trajectory=trajectory_lines(outcome.trajectory, metric) if detailed else (),
-        analysis=trial.analysis if detailed else "",
+        proposed_by=call.proposed_by,
+        arguments=arguments_text(told, tight=True),
+        result=result_line(trial, metric, brief=True)
+        + (f": {quoted(brief, BRIEF_ERROR_CHARACTERS)}" if brief else "")
+        + (" — the best so far" if best else ""),
+        error=outcome.error[-ERROR_CHARACTERS:] if failed and outcome.error.strip() != brief else "",
+        losses=", ".join(
+            f"{epoch.number}: {epoch.train_loss:.3g}/{epoch.inner_loss:.3g}"
+            for epoch in thinned(outcome.curve)
+        ),
+        reasons=arguments_text({name: text[:_REASON_CHARACTERS] for name, text in call.reasons.items()})
+        if call.reasons
+        else "",
+        trajectory=trajectory_lines(outcome.trajectory, metric),
+        analysis=trial.analysis,
     )
 
 
-def result_line(trial: Trial, metric: Metric) -> str:
-    """One line: the metric in scientific notation with four decimals, or how the trial failed; its cost."""
+def result_line(trial: Trial, metric: Metric, *, brief: bool = False) -> str:
+    """One line: the metric in scientific notation with four decimals, or how the trial failed; its cost.
+
+    Args:
+        trial: the trial.
+        metric: what was scored.
+        brief: for a list of trials of one function, whose size follows from the arguments.
+    """
     outcome = trial.outcome
     of_table = bool(metric.kinds)
     cost = f"; {outcome.seconds:.1f} s" if of_table or outcome.seconds >= _SECONDS else ""
     if trial.score is None:
         where = f" in {outcome.stage}" if outcome.stage else ""
         return f"failed ({outcome.status}{where}){cost}"
-    if outcome.parameters:
+    if outcome.parameters and not brief:
         cost += f", {outcome.parameters:,} parameters"
     if outcome.curve:
         cost += f", best epoch {outcome.best_epoch} of {outcome.curve[-1].number}"
-        cost += f", stopped by {outcome.stopped}" if outcome.stopped else ""
-    name = f"validation {metric.name}" if of_table else quoted(metric.name, 100)
+        cost += f", {_STOPPED[outcome.stopped]}" if outcome.stopped in _STOPPED else ""
+    name = f"{'' if brief else 'validation '}{metric.name}" if of_table else quoted(metric.name, 100)
     return f"{name} {trial.score:.4e}{cost}"
 
 
-def arguments_text(arguments: Arguments) -> str:
-    """The arguments as a JSON object on one line, whose texts can end neither the line nor a fence or tag."""
-    pairs = (f"{quoted(name, _TEXT_CHARACTERS)}: {_value(value)}" for name, value in arguments.items())
-    return f"{{{', '.join(pairs)}}}"
+def arguments_text(arguments: Arguments, *, tight: bool = False) -> str:
+    """The arguments as a JSON object on one line, whose texts can end neither the line nor a fence or tag.
+
+    Args:
+        arguments: by name.
+        tight: for lists that a model reads: without blanks, which take about a third more tokens, and with
+            six significant digits.
+    """
+    blank = "" if tight else " "
+    told = {name: _rounded(value) if tight else value for name, value in arguments.items()}
+    pairs = (f"{quoted(name, _TEXT_CHARACTERS)}:{blank}{_value(value)}" for name, value in told.items())
+    return f"{{{f',{blank}'.join(pairs)}}}"
 
 
 def usable(trial: Trial, space: Space) -> Trial | None:
@@ -150,7 +170,7 @@ def turning_points(series: Series, points: int) -> list[int]:
 
 
 def _course(series: Series) -> str:
-    kept = turning_points(series, CURVE_POINTS)
+    kept = turning_points(series, COURSE_POINTS)
     return ", ".join(f"{series.steps[i]:.6g}: {series.values[i]:.4g}" for i in kept)
 
 
@@ -170,8 +190,18 @@ def spaced(count: int, points: int, wanted: set[int]) -> list[int]:
     return sorted({round(i * (count - 1) / (even - 1)) for i in range(even)} | wanted)
 
 
-def _curve(curve: Sequence[Epoch], loss: str) -> str:
-    return ", ".join(f"{epoch.number}: {getattr(epoch, loss):.4g}" for epoch in thinned(curve))
+def _last_line(error: str) -> str:
+    """The last line that holds anything: of a traceback, the exception."""
+    lines = error.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _same(value: Scalar, default: Scalar | None) -> bool:
+    return value == default and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _rounded(value: Scalar) -> Scalar:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _value(value: Scalar) -> str:

@@ -6,16 +6,18 @@ uninterrupted one would have sent.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
-from codegen_hpo.llm.messages import Ask, Message, Request
+from codegen_hpo.llm.messages import Ask, Message, Request, Tool
 from codegen_hpo.llm.prompts import fenced, render
 from codegen_hpo.records import Call, Trial
-from codegen_hpo.space import Space, canonical
+from codegen_hpo.space import Arguments, Space
 from codegen_hpo.tuner import points
 from codegen_hpo.tuner.base import NoProposal
 from codegen_hpo.tuner.feedback import arguments_text, result_line, usable
 from codegen_hpo.tuner.history import MODEL, THOUGHTS, Form, compressed, dialogue, digest
+from codegen_hpo.tuner.outlook import Outlook
 from codegen_hpo.tuner.reply import Proposal, read_reply
 from codegen_hpo.tuner.subject import Subject
 from codegen_hpo.tuner.tool import REASONED, Words, form, schema_text, space_tool
@@ -39,6 +41,7 @@ class LLMTuner:
         role: whether the system message makes an expert of the model (arXiv 2312.04528, appendix B.4).
         replies: by a function call, or as one JSON object in the text.
         model: the model's name, for the record.
+        outlook: what is told of time, and which calls are refused for want of it.
         complaints: unusable replies that are answered before the tuner gives up an ask.
     """
 
@@ -54,15 +57,17 @@ class LLMTuner:
         role: Role = "expert",
         replies: Replies = "call",
         model: str = "",
+        outlook: Outlook | None = None,
         complaints: int = 5,
     ) -> None:
         self.name = f"{MODEL}:{model}" if model else MODEL
-        self._space, self._ask, self._subject = space, ask, subject
+        self._space, self._ask = space, ask
         self._history, self._role, self._replies = history, role, replies
         self._reasoning, self._reasons = reasoning, reasons and len(space) <= REASONED
-        self._complaints = complaints
+        self._outlook, self._complaints = outlook, complaints
         self._told: list[Trial] = []
         self._tool = space_tool(space, subject.tool, subject.title, analysis=reasoning, reasons=self._reasons)
+        self._subject = subject if replies == "call" else _answered_by_json(subject, self._tool)
 
     def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
         """The model's next call.
@@ -103,25 +108,30 @@ class LLMTuner:
             self._told.append(learnt)
 
     def _tried(self, running: Sequence[Call]) -> dict[str, str]:
-        """What was tried and is under way, with what is to be said of it."""
+        """What was tried and is under way, as the model is shown it, with what is to be said of it."""
         tried = {}
         for trial in self._told:
             earlier = result_line(trial, self._subject.metric)
-            tried[canonical(trial.call.arguments)] = f"were tried in trial {trial.number}: {earlier}"
+            tried[_as_shown(trial.call.arguments)] = f"were tried in trial {trial.number}: {earlier}"
         for call in running:
             arguments = self._space.check(call.arguments).arguments
             if arguments is not None:
-                tried[canonical(arguments)] = "are under way already"
+                tried[_as_shown(arguments)] = "are under way already"
         return tried
 
     def _read(self, request: Request, tried: dict[str, str]) -> Proposal:
-        """The model's proposal, refused if its arguments were tried before."""
+        """The model's proposal, refused if its arguments were tried before or would take too long."""
         tool = self._subject.tool if request.tools else ""
         proposal = read_reply(self._ask(request), self._space, tool)
-        known = tried.get(canonical(proposal.arguments)) if proposal.arguments is not None else None
-        if known is None:
+        if proposal.arguments is None:
             return proposal
-        return proposal._replace(arguments=None, complaints=(f"these arguments {known}; propose others",))
+        known = tried.get(_as_shown(proposal.arguments))
+        if known is not None:
+            return proposal._replace(arguments=None, complaints=(f"these arguments {known}; propose others",))
+        reason = self._outlook.refusal(proposal.arguments) if self._outlook else ""
+        if reason:
+            return proposal._replace(arguments=None, complaints=(f"{reason}: propose a quicker call",))
+        return proposal
 
     # -- the prompt -----------------------------------------------------------------------------
 
@@ -133,12 +143,11 @@ class LLMTuner:
         )
         if self._history == "chat":
             words = None if called else Words.beside(self._space)
-            turns = dialogue(self._told, self._subject, question, words)
+            turns = dialogue(self._told, self._subject, self._space, question, words)
         else:
             show = digest if self._history == "digest" else compressed
-            turns = [
-                Message("user", f"{self._subject.text}\n\n{show(self._told, self._subject)}\n\n{question}")
-            ]
+            trials = show(self._told, self._subject, self._space)
+            turns = [Message("user", f"{self._subject.text}\n\n{trials}\n\n{question}")]
         return (Message("system", system), *turns)
 
     def _question(
@@ -147,12 +156,22 @@ class LLMTuner:
         return render(
             "tune_question",
             aside=aside,
-            running=[(call.proposed_by, arguments_text(call.arguments)) for call in running],
+            running=[(call.proposed_by, arguments_text(call.arguments, tight=True)) for call in running],
             trials_left=trials_left,
+            pace=self._outlook.pace() if self._outlook else None,
             refused=[{"sent": fenced(p.quoted, 500), "complaints": p.complaints} for p in refused],
             reasoning=self._reasoning,
             reasons=self._reasons,
             tool=self._subject.tool,
-            form="" if self._replies == "call" else form(self._tool),
-            schema="" if self._replies == "call" else schema_text(self._tool),
+            called=self._replies == "call",
         )
+
+
+def _as_shown(arguments: Arguments) -> str:
+    return arguments_text(arguments, tight=True)
+
+
+def _answered_by_json(subject: Subject, tool: Tool) -> Subject:
+    """The subject with the form of the answers, which stands before all that changes."""
+    asked = render("tune_form", form=form(tool), schema=schema_text(tool))
+    return replace(subject, text=f"{subject.text}\n\n{asked}")

@@ -12,6 +12,7 @@ from codegen_hpo.tuner.classical import ClassicalTuner, Sampler, startup
 from codegen_hpo.tuner.history import History
 from codegen_hpo.tuner.language_model import LLMTuner, Replies, Role
 from codegen_hpo.tuner.names import CLASSICAL, check_tuner
+from codegen_hpo.tuner.outlook import Outlook
 from codegen_hpo.tuner.subject import Subject
 from codegen_hpo.tuner.warm_start import WarmStartTuner, first_turns
 
@@ -66,6 +67,7 @@ def make_tuner(
     subject: Subject | None = None,
     model: Model | None = None,
     options: TunerOptions | None = None,
+    outlook: Outlook | None = None,
 ) -> Tuner:
     """The tuner of this name over a space.
 
@@ -77,6 +79,7 @@ def make_tuner(
         subject: what is tuned, in words; those with a model need it.
         model: the model, for those that need one.
         options: how it works.
+        outlook: what a model is told of time.
 
     Raises:
         ConfigError: an unknown name, a tuner whose model or package is missing, or too few trials for it.
@@ -86,7 +89,7 @@ def make_tuner(
         return ClassicalTuner(name, space, _sampler(name, space, seed, trials), seed)
     options = options or TunerOptions()
     check_trials(name, options, trials)
-    asked = _language_model(name, space, subject, model, options)
+    asked = _language_model(name, space, subject, model, options, outlook)
     if name == "llm":
         return asked
     if name == "centaur":
@@ -110,7 +113,7 @@ def check_trials(name: str, options: TunerOptions, trials: int | None, given: in
 
 
 def _language_model(
-    name: str, space: Space, subject: Subject, model: Model, options: TunerOptions
+    name: str, space: Space, subject: Subject, model: Model, options: TunerOptions, outlook: Outlook | None
 ) -> LLMTuner:
     return LLMTuner(
         space,
@@ -122,6 +125,7 @@ def _language_model(
         role=options.role,
         replies=options.replies,
         model=model.name,
+        outlook=outlook,
     )
 
 

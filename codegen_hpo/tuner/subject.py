@@ -37,9 +37,9 @@ def function_subject(card: str, function: str, metric: Metric) -> Subject:
     return Subject(
         text=text,
         tool=GENERATED,
-        title=f"Builds, trains and scores: {' '.join(function.split())}",
+        title="Trains and scores the network.",
         metric=metric,
-        expert="You are an expert in machine learning who tunes neural networks for tables with few trials.",
+        expert="You are an expert in machine learning who tunes networks for tables with few trials.",
     )
 
 

@@ -45,13 +45,12 @@ def space_tool(
     words = Words.beside(space)
     properties: dict[str, Any] = {}
     if analysis:
-        thoughts = "What the trials so far show and what this call is meant to find out, in at most 80 words."
+        thoughts = "What the trials show and what this call is to find out, in at most 80 words."
         properties[words.analysis] = {"type": "string", "description": thoughts}
     if reasons:
-        why = {key: {"type": "string", "description": "In at most 25 words."} for key in space}
-        properties[words.reasons] = strict_object(why) | {
-            "description": "For each hyperparameter why it gets its value: what in the task or in the trials "
-            "so far speaks for it."
+        properties[words.reasons] = strict_object({key: {"type": "string"} for key in space}) | {
+            "description": "For each hyperparameter, in at most 25 words, why it gets its value: what in the "
+            "task or in the trials so far speaks for it."
         }
     properties |= {key: dimension_schema(dimension) for key, dimension in space.items()}
     return Tool(name=name, description=description[:1000], parameters=strict_object(properties))
@@ -59,7 +58,7 @@ def space_tool(
 
 def schema_text(tool: Tool) -> str:
     """The JSON schema of the tool's arguments, for a prompt: nothing in it ends a tag or a code fence."""
-    text = json.dumps(tool.parameters, indent=1)
+    text = json.dumps(tool.parameters)
     for character in "<>`":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
@@ -98,7 +97,7 @@ def description(dimension: Dimension) -> str:
         text += "."
     facts = []
     if not isinstance(dimension, Choice):
-        facts.append(f"from {dimension.low} to {dimension.high}" + (", log scale" if dimension.log else ""))
+        facts.append(f"{dimension.low} to {dimension.high}" + (", log scale" if dimension.log else ""))
     if dimension.default is not None:
         facts.append(f"default {_shown(dimension.default)}")
     said = "; ".join(facts)

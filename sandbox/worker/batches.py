@@ -1,30 +1,34 @@
-"""How a shuffled epoch is cut into batches."""
+"""How a shuffled pass over the training rows is cut into batches, and those into points of the curve."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
-_SPAN_ROWS = 1 << 18  # rows gathered at once: bounds the copy of a large table
+# Rows between two looks at the early-stopping rows, at most: on a large table, training can so stop, and keep
+# its best weights, inside a pass. These rows are gathered at once, which bounds the copy.
+POINT_ROWS = 1 << 18
 
 
 class Span(NamedTuple):
-    """Neighbouring batches that are gathered together."""
+    """Neighbouring batches that are gathered together and end at a point of the curve."""
 
-    start: int
+    start: int  # of its rows in the shuffled order
     stop: int
-    batches: list[tuple[int, int]]  # (start, stop) inside the span
+    sizes: list[int]  # rows of each batch
 
 
 def spans(rows: int, batch_size: int) -> list[Span]:
-    """The spans of an epoch. A last batch of one row joins the one before it.
+    """The spans of a pass, as equal as whole batches allow. A last batch of one row joins the one before it.
 
     One row alone has no variance, on which batch normalisation fails.
     """
     starts = list(range(0, rows, batch_size))
     if len(starts) > 1 and rows - starts[-1] == 1:
         starts.pop()
-    bounds = list(zip(starts, [*starts[1:], rows], strict=True))
-    batches_a_span = max(1, _SPAN_ROWS // batch_size)
-    groups = [bounds[at : at + batches_a_span] for at in range(0, len(bounds), batches_a_span)]
+    bounds = [*starts, rows]
+    batches = len(starts)
+    count = -(-batches // max(1, POINT_ROWS // batch_size))
+    edges = [batches * place // count for place in range(count + 1)]
     return [
-        Span(group[0][0], group[-1][1], [(start - group[0][0], stop - group[0][0]) for start, stop in group])
-        for group in groups
+        Span(bounds[first], bounds[last], [bounds[at + 1] - bounds[at] for at in range(first, last)])
+        for first, last in pairwise(edges)
     ]

@@ -72,9 +72,11 @@ def _train(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Report
     settings = training_arguments.read(job["arguments"], bundle.default_transform)
     built = _construct(job, bundle, device, reporter)
     check_optimizer(built)
+    # each empty tensor of the loop would be filled with NaN; the dry-run has shown that none is read
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     reporter.stage("step")
     trainer = Trainer(built, bundle, settings, device, job["seed"])
-    fit = trainer.fit(Limits(job["train_s"], job["stop_after_epoch"]))
+    fit = trainer.fit(Limits(job["train_s"], job["stop_after_epoch"], dict(job["prune"])))
     reporter.stage("predict")
     outputs = predict(built.model, bundle.features("eval", device), bundle.kind, bundle.n_outputs)
     reporter.fit(fit)
@@ -86,7 +88,7 @@ def _train(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Report
         parameters=built.parameters,
         best_epoch=fit.best_epoch,
         stopped=fit.stopped,
-        notes=training_arguments.used(settings, job["arguments"]),
+        notes=[*training_arguments.used(settings, job["arguments"]), *trainer.notes()],
     )
 
 

@@ -51,7 +51,18 @@ def construct(
     if lazy:
         raise ContractError("lazy", f"parameters without a shape: {_some(lazy)}; use layers of known size")
     built.model.to(device)  # in place: the optimiser keeps its parameters
+    _move_state(built.optimizer)
     return Built(built.model, built.optimizer, count(built.model))
+
+
+def _move_state(optimizer: torch.optim.Optimizer) -> None:
+    """Has what an optimiser keeps of its parameters from the start, as Adagrad its sums, follow them."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter, {})
+            for name, value in state.items():
+                if isinstance(value, torch.Tensor) and name != "step":  # torch wants that one on the CPU
+                    state[name] = value.to(parameter.device)
 
 
 def count_on_meta(

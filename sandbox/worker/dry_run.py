@@ -1,6 +1,7 @@
-"""The dry-run: builds the function at each point of its space and takes a step on a few rows."""
+"""The dry-run: builds the function at each point of its space and takes a few steps on a few rows."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ from predict import predict
 from training import Trainer
 
 MAX_PARAMETERS = 200_000_000
-_ROWS = 64
+_ROWS, _TIMED_ROWS = 64, 512
+_TIMED_STEPS, _TIMED_S = 3, 0.05  # at most so many steps are timed, and none is begun after this time
 
 Function = Callable[..., object]
 Stage = Callable[[str, int], None]
@@ -28,6 +30,14 @@ class Check(NamedTuple):
     error: str
     rule: str
     line: int | None
+    row_s: float = 0.0  # seconds of training for one row; 0 where the point failed
+
+
+class _Measured(NamedTuple):
+    """What a point that works costs."""
+
+    parameters: int
+    row_s: float = 0.0
 
 
 class DryRun:
@@ -51,14 +61,15 @@ class DryRun:
         checks = [self._attempt(point, partial(self._full, point, points[point])) for point in tried]
         return [check for check in checks if check.error]
 
-    def _attempt(self, point: int, run: Callable[[], int]) -> Check:
+    def _attempt(self, point: int, run: Callable[[], _Measured]) -> Check:
         try:
-            return Check(point, run(), "", "", None)
+            parameters, row_s = run()
+            return Check(point, parameters, "", "", None, row_s)
         except BaseException as error:  # the candidate may raise anything, SystemExit too
             failure = describe(error)
             return Check(point, 0, failure.error, failure.rule, failure.line)
 
-    def _small(self, point: int, arguments: Mapping[str, Any]) -> int:
+    def _small(self, point: int, arguments: Mapping[str, Any]) -> _Measured:
         settings = training_arguments.read(arguments, self._bundle.default_transform)
         self._stage("construct", point)
         expected = count_on_meta(self._function, self._bundle, arguments)
@@ -69,7 +80,7 @@ class DryRun:
         self._stage("step", point)
         trainer = Trainer(built, self._bundle, settings, self._device, self._seed)
         rows = max(2, min(_ROWS, settings.batch_size))
-        loss = trainer.try_step(rows)
+        loss = trainer.try_step(rows).loss
         if not math.isfinite(loss):
             raise ContractError("loss", f"the loss of the first step is {loss}")
         check_gradients(built.model)
@@ -77,15 +88,17 @@ class DryRun:
         # another batch size than in training, and a single row
         for count in (rows // 2 + 1, 1):
             self._check_outputs(built, count)
+        self._stage("step", point)
+        row_s = _row_seconds(trainer, min(settings.batch_size, _TIMED_ROWS))
         self._costs[point] = built.parameters * settings.batch_size
-        return built.parameters
+        return _Measured(built.parameters, row_s)
 
-    def _full(self, point: int, arguments: Mapping[str, Any]) -> int:
+    def _full(self, point: int, arguments: Mapping[str, Any]) -> _Measured:
         settings = training_arguments.read(arguments, self._bundle.default_transform)
         built = construct(self._function, self._bundle, arguments, self._device, self._seed)
         self._stage("step", point)
         Trainer(built, self._bundle, settings, self._device, self._seed).try_step()
-        return built.parameters
+        return _Measured(built.parameters)
 
     def _check_outputs(self, built: Built, rows: int) -> None:
         num, cat = self._bundle.features("train", self._device)
@@ -93,6 +106,18 @@ class DryRun:
         outputs = predict(built.model, features, self._bundle.kind, self._bundle.n_outputs)
         if not bool(torch.isfinite(outputs).all()):
             raise ContractError("loss", "an output after one step is not a finite number")
+
+
+def _row_seconds(trainer: Trainer, batch_rows: int) -> float:
+    """Seconds that a step takes for one row, after one that warms up: the shortest of a few."""
+    rows = trainer.try_step(batch_rows).rows
+    timed: list[float] = []
+    began = time.perf_counter()
+    while not timed or (len(timed) < _TIMED_STEPS and time.perf_counter() - began < _TIMED_S):
+        start = time.perf_counter()
+        trainer.try_step(batch_rows)
+        timed.append(time.perf_counter() - start)
+    return min(timed) / rows
 
 
 def _check_size(parameters: int) -> None:

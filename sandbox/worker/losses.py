@@ -18,8 +18,11 @@ _POINTWISE: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def members(output: object, rows: int, n_outputs: int) -> Tensor:
-    """The output of a forward call as (rows, k, n_outputs) float. Raises ContractError for another shape."""
+def checked(output: object, rows: int, n_outputs: int) -> Tensor:
+    """The output of a forward call, (rows, n_outputs) or (rows, k, n_outputs), as float32.
+
+    Raises ContractError for another shape.
+    """
     if not isinstance(output, Tensor):
         raise ContractError("shape", f"forward returned a {type(output).__name__}, expected a tensor")
     shape = tuple(output.shape)
@@ -32,26 +35,40 @@ def members(output: object, rows: int, n_outputs: int) -> Tensor:
         )
     if not output.is_floating_point():
         raise ContractError("shape", f"forward returned {output.dtype}, expected float32")
-    return (output if len(shape) == 3 else output.unsqueeze(1)).float()
+    return output.float()
+
+
+def members(output: object, rows: int, n_outputs: int) -> Tensor:
+    """The same as (rows, k, n_outputs)."""
+    found = checked(output, rows, n_outputs)
+    return found if found.dim() == 3 else found.unsqueeze(1)
 
 
 def training_loss(kind: str, settings: Settings) -> Loss:
-    """The mean loss over rows and members of (rows, k, n_outputs) outputs and (rows,) targets."""
+    """The mean loss over rows and members of checked outputs and (rows,) targets.
+
+    The targets take on the outputs' shape, not the other way round: what is done to them needs no gradient.
+    """
     smoothing = settings.label_smoothing
     if kind == "regression":
         pointwise = _POINTWISE[settings.loss]
-        return lambda output, y: pointwise(output[..., 0], _each_member(y, output))
+        return lambda output, y: pointwise(output, _like(y, output))
     if kind == "binary":
         return lambda output, y: F.binary_cross_entropy_with_logits(
-            output[..., 0], _each_member(y * (1 - smoothing) + smoothing / 2, output)
+            output, _like(y * (1 - smoothing) + smoothing / 2 if smoothing else y, output)
         )
-    return lambda output, y: F.cross_entropy(
-        output.flatten(0, 1), _each_member(y, output).flatten(), label_smoothing=smoothing
-    )
+
+    def cross_entropy(output: Tensor, y: Tensor) -> Tensor:
+        if output.dim() == 3:
+            output, y = output.flatten(0, 1), y.repeat_interleave(output.shape[1])
+        return F.cross_entropy(output, y, label_smoothing=smoothing)
+
+    return cross_entropy
 
 
-def _each_member(y: Tensor, output: Tensor) -> Tensor:
-    return y.unsqueeze(1).expand(-1, output.shape[1])
+def _like(y: Tensor, output: Tensor) -> Tensor:
+    """(rows,) as (rows, 1) or (rows, k, 1)."""
+    return y.unsqueeze(1) if output.dim() == 2 else y.view(-1, 1, 1).expand_as(output)
 
 
 def stopping_loss(output: Tensor, y: Tensor, stop_on: str, transform: Transform | None) -> float:

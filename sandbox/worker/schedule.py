@@ -36,12 +36,14 @@ class Schedule:
     def __init__(self, optimizer: torch.optim.Optimizer, settings: Settings, steps: int) -> None:
         self._name, self._warmup, self._steps = settings.lr_schedule, settings.warmup_fraction, steps
         self._step = 0
-        constant = settings.lr_schedule == "constant" and not settings.warmup_fraction
-        groups = [] if constant else [group for group in optimizer.param_groups if "lr" in group]
+        self.varies = settings.lr_schedule != "constant" or bool(settings.warmup_fraction)
+        groups = [group for group in optimizer.param_groups if "lr" in group] if self.varies else []
         self._groups: list[tuple[dict[str, Any], float]] = [(group, float(group["lr"])) for group in groups]
 
     def advance(self) -> None:
         """Called before a step."""
+        if not self.varies:
+            return
         scale = factor(self._step, self._steps, self._name, self._warmup)
         for group, peak in self._groups:
             if isinstance(group["lr"], torch.Tensor):

@@ -8,10 +8,11 @@ from typing import Any
 from failure import ContractError
 
 _EPOCHS, _STEPS = 100, 3000  # without max_epochs: whichever is longer
-_PATIENCE_EPOCHS, _PATIENCE_STEPS = 16, 200
+_PATIENCE_POINTS, _PATIENCE_STEPS = 16, 200  # the same for patience
 _SCHEDULES = ("constant", "cosine", "onecycle")
 _LOSSES = ("mse", "mae", "huber")
 _TRANSFORMS = ("none", "log", "sqrt")
+_PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Settings:
 
     batch_size: int = 256
     max_epochs: int | None = None  # None: by the number of steps, see `epochs`
-    patience: int | None = None  # epochs without a better inner loss; None: by the number of steps
+    patience: int | None = None  # epochs without a better inner loss; None: by steps and points
     lr_schedule: str = "constant"
     warmup_fraction: float = 0.0  # of all steps
     gradient_clip: float = 0.0  # norm over all parameters; 0 is off
@@ -28,14 +29,21 @@ class Settings:
     ema_decay: float = 0.0  # 0 is off
     loss: str = "mse"  # regression only
     target_transform: str = "none"  # regression only
+    precision: str = "float32"  # of the forward pass in training; weights and evaluation stay float32
 
     def epochs(self, steps: int) -> int:
         """The longest training, in epochs of `steps` steps: on a small table an epoch is only a few."""
         return self.max_epochs or max(_EPOCHS, math.ceil(_STEPS / steps))
 
-    def patient(self, steps: int) -> int:
-        """The epochs of `steps` steps that may pass without a better inner loss."""
-        return self.patience or max(_PATIENCE_EPOCHS, math.ceil(_PATIENCE_STEPS / steps))
+    def patient(self, points: int, steps: int) -> int:
+        """The points of the curve, of `steps` steps each, that may pass without a better inner loss.
+
+        Args:
+            points: of an epoch, by which `patience` counts.
+        """
+        if self.patience:
+            return self.patience * points
+        return max(_PATIENCE_POINTS, math.ceil(_PATIENCE_STEPS / steps))
 
 
 def read(arguments: Mapping[str, Any], default_transform: str = "none") -> Settings:
@@ -80,4 +88,5 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ema_decay": (_below_one, "a number in [0, 1)"),
     "loss": (lambda value: value in _LOSSES, f"one of {', '.join(_LOSSES)}"),
     "target_transform": (lambda value: value in _TRANSFORMS, f"one of {', '.join(_TRANSFORMS)}"),
+    "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
 }

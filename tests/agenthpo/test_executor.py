@@ -19,6 +19,7 @@ from codegen_hpo.errors import EndpointError
 from codegen_hpo.llm.client import Client
 from codegen_hpo.llm.endpoint import Endpoint
 from codegen_hpo.llm.messages import Ask, Reply, Request, ToolCall, Usage
+from codegen_hpo.llm.prompts import render
 from codegen_hpo.objective.base import Abandoned
 from codegen_hpo.objective.script.objective import ScriptObjective
 from codegen_hpo.objective.script.record import Script
@@ -196,6 +197,16 @@ def test_what_is_out_of_turn_is_refused_and_the_script_runs_once(
     answers = [message.content for message in model.requests[-1].messages[2:]]
     assert complaint in "".join(answers).replace('\\"', '"')
     assert (place.times_run, measured.analysis) == (1, "It fell.")
+
+
+def test_all_experiments_of_a_search_begin_with_the_same_task() -> None:
+    told = [
+        render("execute", about=ABOUT, metric=LOSS, number=number, arguments="{}", steps=8)
+        for number in (1, 2)
+    ]
+    begins = {text.partition("# Experiment")[0] for text in told}
+    assert len(begins) == 1
+    assert "run_script runs the script" in begins.pop()
 
 
 def test_each_part_of_the_logs_is_shown_as_data(place: Place) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from codegen_hpo.author.base import Brief
-from codegen_hpo.author.cookbook import RECIPES, CookbookAuthor
+from codegen_hpo.author.cookbook import RECIPES, CookbookAuthor, is_recipe
 from codegen_hpo.contract import code_frame, read_candidate
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Candidate
@@ -136,17 +136,22 @@ def test_a_missing_code_that_training_never_showed_is_neutral(number: int) -> No
     assert torch.equal(embedded, torch.zeros_like(embedded))
 
 
-def test_piecewise_linear_places_follow_the_quantiles() -> None:
+@pytest.mark.parametrize("number", [1, 2])
+def test_piecewise_linear_places_follow_the_quantiles(number: int) -> None:
     names: dict[str, Any] = {}
-    exec(CookbookAuthor().source(1, "regression"), names)
+    exec(CookbookAuthor().source(number, "regression"), names)
     quantiles = torch.linspace(0, 64, 65).unsqueeze(0)
     layer = names["PiecewiseLinearEmbedding"](quantiles, 4, 1)
+    values = torch.tensor([[-8.0], [0.0], [16.0], [24.0], [64.0], [999.0]])
     with torch.no_grad():
-        layer.weight.fill_(1.0)
+        layer.linear.zero_()
         layer.bias.zero_()
-        # the sum of the four bins: a quarter of the way is one whole bin; one bin more beyond the ends
-        places = layer(torch.tensor([[0.0], [16.0], [24.0], [64.0], [72.0], [999.0]]))
-    assert places.flatten().tolist() == [0.0, 1.0, 1.5, 4.0, 4.5, 5.0]
+        layer.weight.fill_(1.0)
+        # the sum of the four bins: a quarter of the way is one whole bin, nothing more beyond the ends
+        assert layer(values).flatten().tolist() == [0.0, 0.0, 1.0, 1.5, 4.0, 4.0]
+        layer.weight.zero_()
+        layer.linear.fill_(2.0)
+        assert torch.equal(layer(values), 2 * values)  # the linear part has no ends
 
 
 def test_the_declared_default_of_the_target_transform_is_that_of_the_task() -> None:
@@ -156,7 +161,18 @@ def test_the_declared_default_of_the_target_transform_is_that_of_the_task() -> N
         assert verdict.candidate is not None
         dimension = verdict.candidate.space["target_transform"]
         assert isinstance(dimension, Choice)
-        assert dimension.default == "log"
+        assert dimension.default == ("sqrt" if number % 2 == 0 else "log")
+        assert is_recipe(source)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(0, 256), (30_000, 256), (30_001, 512), (5_000_000, 1024)])
+def test_large_tables_begin_with_large_batches(rows: int, expected: int) -> None:
+    for number in range(1, len(RECIPES) + 1):
+        source = CookbookAuthor().source(number, "binary", rows)
+        verdict = read_candidate(source, name="c01", author="cookbook")
+        assert verdict.candidate is not None
+        assert verdict.candidate.space["batch_size"].default == expected
+        assert is_recipe(source)
 
 
 def test_training_arguments_that_do_nothing_for_the_task_are_left_out() -> None:
@@ -169,12 +185,17 @@ def test_training_arguments_that_do_nothing_for_the_task_are_left_out() -> None:
             assert not {"loss", "target_transform"} & set(space)
 
 
-class _Kinds:
+class _Split:
+    train = range(100)
+
+
+class _Task:
     kind: Kind = "regression"
+    split = _Split()
 
 
 def brief(number: int, previous: str | None = None) -> Brief:
-    return Brief(task=_Kinds(), hardware="", budget="", number=number, previous=previous)  # type: ignore[arg-type]
+    return Brief(task=_Task(), hardware="", budget="", number=number, previous=previous)  # type: ignore[arg-type]
 
 
 def test_candidate_n_is_recipe_n_and_the_same_when_it_is_to_be_mended() -> None:

@@ -84,6 +84,26 @@ def test_a_repair_holds_the_attempt_and_its_complaints_with_their_lines(make_tas
     assert "# The contract" in text
 
 
+def test_all_requests_of_a_candidate_begin_alike(make_task: MakeTask) -> None:
+    task = make_task()
+    other = Finding(gate="rules", rule="import", message="no import of os", line=1, column=1)
+    known = {"existing": (candidate("A plain MLP."),), "scores": (4.25,)}
+    first = prompt(task, **known)
+    repairs = [
+        prompt(task, previous=BROKEN, findings=(FINDING,), **known),
+        prompt(task, previous=CODE, findings=(other,), **known),
+    ]
+    brief, _, _ = first.partition("# What was measured")
+    assert "# The contract" in brief
+    assert "# The task" in brief
+    kept, _, _ = repairs[0].partition("# The latest attempt")
+    assert "A plain MLP." in kept
+    assert kept.startswith(brief)
+    assert repairs[1].startswith(kept)
+    assert prompt(task).startswith(brief)
+    assert brief.startswith("# The contract"), "what is the same for every table comes first"
+
+
 def test_a_reply_without_code_is_told_to_the_next_attempt(make_task: MakeTask) -> None:
     draft = LLMAuthor(Model("I would rather use trees."), "m").write(brief(make_task()))
     assert draft.source is None

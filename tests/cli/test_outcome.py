@@ -3,7 +3,9 @@
 import pytest
 
 from codegen_hpo.cli.follow import Follow
-from codegen_hpo.cli.outcome import against, counted, resume_command
+from codegen_hpo.cli.outcome import resume_command
+from codegen_hpo.cli.terminal import counted
+from codegen_hpo.cli.verdict import against
 from codegen_hpo.engine.settings import Budget, Settings
 from codegen_hpo.objective.settings import SearchSettings
 from codegen_hpo.records import Event
@@ -114,6 +116,6 @@ def test_the_model_with_its_executor_is_called_agenthpo(
 
 def trial_event(score: float | None, fallback: str = "", error: str = "") -> Event:
     call = {"arguments": {"width": 64}, "proposed_by": "tpe", "reasoning": "", "fallback": fallback}
-    outcome = {"status": "error", "error": error}
+    outcome = {"status": "error", "error": error, "stopped": ""}
     data = {"number": 1, "call": call, "outcome": outcome, "loss": score, "score": score, "wall_s": 2.0}
     return Event(number=1, kind="trial", key="c01/1", data=data, elapsed_s=1.0, time="")

@@ -278,7 +278,7 @@ def test_every_training_argument_of_the_design_is_known():
     names = (
         "batch_size max_epochs patience lr_schedule warmup_fraction gradient_clip label_smoothing ema_decay"
     )
-    assert set(TRAINING_ARGUMENTS) == {*names.split(), "loss", "target_transform"}
+    assert set(TRAINING_ARGUMENTS) == {*names.split(), "loss", "target_transform", "precision"}
     assert TRAINING_ARGUMENTS["loss"] == OneOf(options=("mse", "mae", "huber"))
 
 

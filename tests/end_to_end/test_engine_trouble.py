@@ -59,7 +59,7 @@ def engine(docker_image: str) -> Iterator[SecondEngine]:
 def fit(engine: SecondEngine, noise: Path) -> tuple[object, ...]:
     """The command of every run here; its first process builds the image."""
     command = ("fit", noise, "--target", "y", "--cookbook", "--candidates", 2, "--trials", 4)
-    return (*command, "--trial-time", "60s", "--threads", 1, "--sandbox", "docker")
+    return (*command, "--trial-time", "60s", "--threads", 1, "--parallel", 1, "--sandbox", "docker")
 
 
 @pytest.fixture(scope="module")

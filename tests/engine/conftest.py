@@ -100,6 +100,7 @@ def start(task: Task, sandbox: ScriptedSandbox, tmp_path: Path) -> Callable[...,
             "tuner": "tpe",
             "budget": Budget(trials=6),
             "runs": tmp_path / "runs",
+            "parallel": 1,
             "environ": {},
         }
         return fit(task, **options | changes)  # type: ignore[arg-type]

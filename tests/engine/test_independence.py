@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from codegen_hpo.bundle import write_features
 from codegen_hpo.cli.main import cli
-from codegen_hpo.engine import finish
+from codegen_hpo.engine import opening
 from codegen_hpo.engine.independence import MAX_COMPARED, Mixed, charge, complaint, mix_rows
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import NoModelError
@@ -316,6 +316,7 @@ def fitted(tmp_path: Path, *sources: str) -> Run:
         author=ScriptedAuthor(list(sources)),
         sandbox="none",
         device="cpu",
+        parallel=1,
         candidates=len(sources),
         tuner="random",
         budget=Budget(trials=2 * len(sources)),
@@ -355,8 +356,8 @@ def test_a_run_of_cheats_has_no_model(tmp_path: Path) -> None:
 def test_a_function_that_hangs_in_the_check_costs_its_time_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finish, "_START_S", 2.0)
-    monkeypatch.setattr(finish, "_TIMES", 0.0)
+    monkeypatch.setattr(opening, "_START_S", 2.0)
+    monkeypatch.setattr(opening, "_TIMES", 0.0)
     # batches of that size come in the check alone
     hangs = Parts(forward="while len(h) == 97 and not self.training: pass\nreturn self.last(h)")
     with pytest.raises(NoModelError):

@@ -42,6 +42,13 @@ def test_half_a_usual_trial_is_still_worth_starting() -> None:
     check_budget(Budget(seconds=30, trials=None), 24.0, [trial(1, 1.0), trial(2, None, seconds=0.1)])
 
 
+def test_the_time_that_is_kept_for_fresh_seeds_is_not_the_searchs() -> None:
+    budget, trials = Budget(seconds=60, trials=None), [trial(1, 1.0), trial(2, 2.0)]
+    check_budget(budget, 40.0, trials)
+    with pytest.raises(Spent, match=r"the 20 s left are too few .*, beside 18 s for fresh seeds"):
+        check_budget(budget, 40.0, trials, kept_s=18.0)
+
+
 def test_failed_trials_do_not_improve_on_the_best() -> None:
     assert since_best([trial(1, 2.0), trial(2, 1.0), trial(3, None), trial(4, 1.5)]) == 2
     assert since_best([]) == 0

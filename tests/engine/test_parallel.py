@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,11 @@ import pytest
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.engine.worker import Crew
 from codegen_hpo.errors import Interrupted, SandboxError
-from codegen_hpo.records import Event, Job, Outcome
+from codegen_hpo.records import Call, Event, Job, Outcome, Trial
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Worker
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
+from codegen_hpo.tuner.base import NoProposal
 
 Start = Callable[..., Run]
 Script = Callable[[Job], Outcome]
@@ -63,11 +64,79 @@ def test_the_order_in_which_trials_end_changes_nothing(
 
 
 def test_more_at_once_means_that_less_was_known(start: Start, tmp_path: Path) -> None:
-    one = start(budget=Budget(trials=30), runs=tmp_path / "one")
-    four = start(budget=Budget(trials=30), parallel=4, runs=tmp_path / "four")
+    options = {"budget": Budget(trials=30), "reseed": 0}
+    one = start(runs=tmp_path / "one", **options)
+    four = start(parallel=4, runs=tmp_path / "four", **options)
     assert told(one)[0] == told(four)[0]
     assert told(one)[10:] != told(four)[10:]
     assert len({arguments for _, arguments, _ in told(four)}) == 30
+
+
+def test_the_tuner_is_asked_while_the_defaults_train(start: Start, sandbox: ScriptedSandbox) -> None:
+    script = Waiting(sandbox._script, lambda k: 0.2 if k == 1 else 0.0)
+    run = start(sandbox=ScriptedSandbox(script), budget=Budget(trials=4), parallel=2)
+    kinds = [(e.kind, e.key) for e in run.folder.of_kind("call", "trial")]
+    assert kinds.index(("call", "c01/2")) < kinds.index(("trial", "c01/1"))
+
+
+def test_what_trained_beside_failing_defaults_is_kept_and_a_mended_function_starts_alone(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    usual, under_way = sandbox._script, []
+
+    def defaults_fail(job: Job) -> Outcome:
+        if job.kind != "train":
+            return usual(job)
+        under_way.append(job)
+        others = len(under_way)
+        time.sleep(0.1)
+        if "# mended" not in job.source:
+            return Outcome(status="error", stage="step", error="RuntimeError: shapes", line=15)
+        if job.arguments == {"learning_rate": 0.01, "momentum": 0.9}:
+            assert len(under_way) == others, "another trial trained beside defaults that failed before"
+        return usual(job)
+
+    author = ScriptedAuthor([source, source + "# mended\n"], trusted=False)
+    run = start(author=author, sandbox=ScriptedSandbox(defaults_fail), parallel=2)
+    assert [t.outcome.status for t in run.history.trials] == ["error"] * 2 + ["ok"] * 4
+    assert [t.call.proposed_by for t in run.history.trials] == ["default", "tpe"] + ["default"] + ["tpe"] * 3
+    assert author.briefs[1].findings[0].rule == "first-trial-error"
+    assert run.best.candidate.source.endswith("# mended\n")
+
+
+class Exhausted:
+    """A tuner that knows no call."""
+
+    name = "none"
+
+    def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
+        raise NoProposal("all calls are known")
+
+    def tell(self, trial: Trial) -> None:
+        pass
+
+
+def test_a_tuner_with_nothing_to_propose_beside_the_defaults_ends_the_search_after_them(start: Start) -> None:
+    history = start(tuner=lambda candidate: Exhausted(), parallel=2, reseed=0).history
+    assert [t.call.proposed_by for t in history.trials] == ["default"]
+    assert history.final is not None
+    assert history.final.reason == "all calls are known"
+
+
+def test_a_tuner_with_nothing_to_propose_beside_failing_defaults_does_not_keep_them_from_being_mended(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    usual = sandbox._script
+
+    def first_fails(job: Job) -> Outcome:
+        if job.kind == "train" and "# mended" not in job.source:
+            return Outcome(status="error", error="RuntimeError: shapes")
+        return usual(job)
+
+    author = ScriptedAuthor([source, source + "# mended\n"], trusted=False)
+    options = {"tuner": lambda candidate: Exhausted(), "sandbox": ScriptedSandbox(first_fails), "reseed": 0}
+    history = start(author=author, parallel=2, **options).history
+    assert [t.outcome.status for t in history.trials] == ["error", "ok"]
 
 
 def test_the_limits_of_a_budget_count_the_trials_under_way(start: Start) -> None:
@@ -91,18 +160,43 @@ def test_a_kill_after_any_event_changes_no_proposal(
             if self._left < 0:
                 raise Killed
 
-    options = {"budget": Budget(trials=7), "parallel": 3}
-    whole = start(runs=tmp_path / "whole", **options)
+    options = {"budget": Budget(trials=8), "parallel": 3, "candidates": 2}
+    sources = [source, source + "# another\n"]
+    whole = start(author=ScriptedAuthor(sources), runs=tmp_path / "whole", **options)
     first = next(e.number for e in whole.folder.events if e.kind == "prepared")
-    for kill_after in range(first + 1, len(whole.folder.events)):
+    for kill_after in range(first + 1, len(whole.folder.events), 2):
         runs = tmp_path / f"killed-{kill_after}"
         with pytest.raises(Killed):
-            start(runs=runs, sinks=[KillAfter(kill_after)], **options)
+            start(author=ScriptedAuthor(sources), runs=runs, sinks=[KillAfter(kill_after)], **options)
         run = Run.open(next(runs.iterdir()))
-        run.resume(author=ScriptedAuthor([source] * 12), sandbox=sandbox)
+        run.resume(author=ScriptedAuthor(sources), sandbox=sandbox)
         assert told(run) == told(whole), f"killed after {kill_after} events"
         keys = [event.key for event in run.folder.of_kind("trial")]
-        assert len(keys) == len(set(keys)) == 7, "a trial that was done is not done again"
+        assert len(keys) == len(set(keys)) == len(told(whole)), "a trial that was done is not done again"
+
+
+@pytest.mark.slow
+def test_a_trial_that_waits_when_the_time_is_over_is_not_begun_and_comes_after_a_resume(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    usual, begun = sandbox._script, []
+
+    def slow(job: Job) -> Outcome:
+        if job.kind == "train":
+            begun.append(job)
+            time.sleep(0.0 if len(begun) == 1 else limit_s)
+        return usual(job)
+
+    limit_s = 8.0
+    options = {"budget": Budget(trials=9, seconds=limit_s), "reseed": 0}
+    run = start(sandbox=ScriptedSandbox(slow), parallel=2, **options)
+    assert len(run.history.trials) == len(begun) == 3
+    assert run.history.limit == "seconds"
+    waiting = run.folder.of_kind("call")[-1]
+    assert waiting.key == "c01/4"
+    run.resume(seconds=60, trials=6, author=ScriptedAuthor([source]), sandbox=sandbox)
+    fourth = run.history.trials[3]
+    assert json.loads(json.dumps(dict(fourth.call.arguments))) == waiting.data["arguments"]
 
 
 def test_ctrl_c_ends_the_trials_under_way_at_once_and_records_none_of_them(

@@ -23,7 +23,12 @@ from codegen_hpo.tuner.make import TunerOptions
 from codegen_hpo.tuner.names import TUNERS, needs_model
 
 Start = Callable[..., Run]
-MOST = {"tuning": TunerOptions(llm_trials=4, llm_share=0.5), "budget": Budget(trials=16), "unsafe": True}
+MOST = {
+    "tuning": TunerOptions(llm_trials=4, llm_share=0.5),
+    "budget": Budget(trials=16),
+    "reseed": 0,
+    "unsafe": True,
+}
 
 
 NAMES = [  # a surrogate's proposal takes up to a second

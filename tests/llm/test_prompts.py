@@ -40,8 +40,8 @@ def test_a_value_that_the_template_misses_is_an_error() -> None:
 
 def test_values_are_never_read_as_templates() -> None:
     values = {"aside": "", "running": [], "trials_left": None, "refused": []}
-    values |= {"reasoning": False, "reasons": False}
-    text = render("tune_question", **values, schema="", tool="{{ 7 * 7 }}{% x %}")
+    values |= {"reasoning": False, "reasons": False, "pace": None, "called": True}
+    text = render("tune_question", **values, tool="{{ 7 * 7 }}{% x %}")
     assert "{{ 7 * 7 }}{% x %}" in text
 
 

@@ -59,7 +59,7 @@ def test_a_training_tells_all_that_is_recorded(worker: Worker) -> None:
     assert outcome.parameters == 15 + (7 * 16 + 16) + 32 + (16 * 2 + 2)
     assert outcome.seconds > 0
     assert outcome.peak_memory_bytes > 1 << 20
-    assert "max_epochs=4" in outcome.notes
+    assert {"max_epochs=4", "fused steps of AdamW"} <= set(outcome.notes)
 
 
 def test_a_training_is_repeated_to_the_bit(worker: Worker, sandbox: Sandbox, bundle: Path) -> None:
@@ -128,6 +128,7 @@ def test_a_dry_run_checks_each_point(worker: Worker) -> None:
     assert outcome.status == "ok"
     assert [check.arguments for check in outcome.checks] == list(points)
     assert all(check.parameters and not check.error for check in outcome.checks)
+    assert all(0 < check.row_s < 1 for check in outcome.checks)
 
 
 def test_a_dry_run_says_at_which_point_it_fails(worker: Worker) -> None:
@@ -137,6 +138,15 @@ def test_a_dry_run_says_at_which_point_it_fails(worker: Worker) -> None:
     assert [check.rule for check in outcome.checks] == ["", "exception", ""]
     assert "eight" in outcome.checks[1].error
     assert outcome.checks[1].line is not None
+    assert [check.row_s > 0 for check in outcome.checks] == [True, False, True]
+
+
+def test_a_training_that_is_pruned_says_so_and_predicts(worker: Worker) -> None:
+    job = Job(kind="train", source=SOURCE, arguments=ARGUMENTS, prune=((1, 1e9), (2, 0.0), (3, 0.0)))
+    outcome = worker.run(job)
+    assert (outcome.status, outcome.stopped, len(outcome.curve)) == ("ok", "pruned", 2)
+    again = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS, stop_after_epoch=2))
+    np.testing.assert_array_equal(outcome.outputs, again.outputs)
 
 
 def test_a_dry_run_that_hangs_names_the_point(worker: Worker) -> None:

@@ -1,9 +1,13 @@
 """Cheap models that a run is compared with."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from codegen_hpo.bundle import write_bundle, write_rows
 from codegen_hpo.scoring import baselines as module
 from codegen_hpo.scoring.baselines import Baseline, baselines
 from codegen_hpo.table.encoder import fit_encoding
@@ -15,7 +19,11 @@ ROWS = 600
 def _run(y: np.ndarray, **options: object) -> tuple[Baseline, ...]:
     frame = _features().assign(y=y)
     task = Task.from_table(frame, "y", categorical=["many"], **options)
-    return baselines(task, fit_encoding(task.frame.iloc[task.split.fitted], task.profile))
+    encoding = fit_encoding(task.frame, task.profile, task.split.fitted)
+    with tempfile.TemporaryDirectory() as place:
+        bundle = write_bundle(Path(place) / "bundle", task, encoding, 0)
+        write_rows(Path(place) / "test", bundle.folder, encoding, task.frame, bundle.test_rows)
+        return baselines(task, encoding, bundle, Path(place) / "test")
 
 
 def _features() -> pd.DataFrame:

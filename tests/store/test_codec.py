@@ -13,7 +13,7 @@ from codegen_hpo.store import codec
 OUTCOME = Outcome(
     status="ok",
     curve=(Epoch(1, 0.5, 0.25, 0.1), Epoch(2, 0.25, 0.125, 0.2)),
-    checks=(Check({"width": 8}, 10, "shape", "shape", 3),),
+    checks=(Check({"width": 8}, 10, "shape", "shape", 3), Check({"width": 9}, 11, "", "", None, 2e-6)),
     notes=("batch_size=8",),
     seconds=1.5,
 )

@@ -69,3 +69,21 @@ def test_identifiers_and_shared_rows_are_told() -> None:
     leaks = {leak.column: leak for leak in Task.from_table(frame, "y").leaks}
     assert "left out" in leaks["id"].message
     assert leaks[""].strength == 1.0
+
+
+def test_rows_are_shared_only_if_numbers_and_texts_of_the_same_row_are_equal() -> None:
+    number, text = np.arange(ROWS) % 4, np.array(list("abcdefgh"))[np.arange(ROWS) // 50]
+    frame = pd.DataFrame({"x": number / 3, "k": text, "y": number * 2.5})
+    frame["n"] = np.arange(ROWS) * 0.5  # no two rows are equal
+    assert "equal in every column" not in str(Task.from_table(frame, "y"))
+    # of rows with the same numbers, those in the test part have texts that only other numbers have elsewhere
+    task = Task.from_table(frame.drop(columns="n"), "y")
+    crossed = task.frame.copy()
+    crossed["k"] = "fitted " + crossed["x"].astype(str)
+    crossed.loc[task.split.test, "k"] = "fitted " + crossed["x"].iloc[task.split.test].map(
+        {0: "1.0", 1 / 3: "0.0", 2 / 3: "0.0", 1: "0.0"}
+    )
+    again = Task.from_table(crossed, "y")
+    assert again.split.test.tolist() == task.split.test.tolist()
+    assert "equal in every column" not in str(again)
+    assert "80 of 80 test rows" in str(task)

@@ -117,3 +117,29 @@ def test_a_frame_is_a_table_with_text_names_and_a_hash_of_its_cells() -> None:
         Table.from_frame(pd.DataFrame([[1, 2]], columns=[1, "1"]))
     with pytest.raises(DataError, match="nothing to learn"):
         Table.from_frame(pd.DataFrame())
+
+
+def test_a_named_index_of_a_parquet_file_is_a_column_and_dots_are_letters(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "a.b": ["x", None]}, index=pd.Index([7, 8], name="id"))
+    frame.to_parquet(tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet").frame
+    assert read["id"].tolist() == [7, 8]
+    assert read["a.b"].iloc[0] == "x"
+    assert list(read) == ["id", "a", "a.b"]
+    frame.reset_index(drop=True).iloc[::-1].to_parquet(tmp_path / "t.parquet")
+    assert list(read_table(tmp_path / "t.parquet").frame) == ["a", "a.b"]
+
+
+def test_a_wide_parquet_file_keeps_the_order_and_types_of_its_columns(tmp_path: Path) -> None:
+    columns = {f"c{n}": (list("ab"), [1, 2], [0.5, None], [True, False])[n % 4] for n in range(100)}
+    frame = pd.DataFrame(columns).assign(day=pd.to_datetime(["2020-01-01", "2020-01-02"]))
+    frame["kind"] = pd.Categorical(["u", "v"])
+    frame.to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet").frame, frame, check_index_type=False)
+
+
+def test_cells_of_several_types_become_their_texts_once() -> None:
+    cells = [1, 1.0, " 1", True, None, np.nan, b"z", [1]]
+    column = Table.from_frame(pd.DataFrame({"mixed": pd.Series(cells, dtype=object)})).frame["mixed"]
+    assert column.dropna().tolist() == ["1", "1", "1", "True", "z", "[1]"]
+    assert column.isna().tolist() == [False] * 4 + [True] * 2 + [False] * 2

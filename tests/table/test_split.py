@@ -106,3 +106,15 @@ def test_too_few_rows_or_values_are_said() -> None:
         random_split(19, seed=0)
     with pytest.raises(DataError, match="'day' has 2 values"):
         time_split(np.arange(50.0) % 2, column="day", seed=0)
+
+
+def test_the_early_stopping_rows_of_a_large_table_are_bounded() -> None:
+    rows = 1_000_000
+    classes = np.random.default_rng(0).integers(0, 3, rows)
+    for split in (
+        random_split(rows, seed=0),
+        random_split(rows, seed=0, codes=classes),
+        time_split(np.arange(rows) // 10.0, column="t", seed=0),
+    ):
+        assert abs(len(split.inner) - 50_000) <= 10
+        assert len(split.train) + len(split.inner) == 600_000

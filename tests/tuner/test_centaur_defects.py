@@ -194,6 +194,8 @@ def test_7_what_a_program_prints_is_no_metric(small_table: pd.DataFrame, tmp_pat
             task,
             cookbook=True,
             candidates=1,
+            parallel=1,
+            reseed=0,
             tuner=centaur,
             sandbox=ScriptedSandbox(answer),
             budget=Budget(trials=17),

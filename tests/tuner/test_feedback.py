@@ -1,12 +1,15 @@
 import json
 import math
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen_hpo.records import Call, Epoch, Outcome, Trial
 from codegen_hpo.space import Choice, Int, Space
-from codegen_hpo.tuner.feedback import CURVE_POINTS, arguments_text, result_line, thinned, usable
+from codegen_hpo.task import METRICS
+from codegen_hpo.tuner.feedback import CURVE_POINTS, arguments_text, feedback, result_line, thinned, usable
 from codegen_hpo.tuner.subject import objective_metric
 
 losses = st.floats(allow_infinity=True, allow_nan=True)
@@ -81,3 +84,44 @@ def test_any_arguments_are_one_line_of_json_without_tags_and_fences(arguments: d
     shown = json.loads(text)
     if all(str(word).isprintable() for pair in arguments.items() for word in pair):
         assert shown == arguments
+
+
+@pytest.mark.parametrize(
+    ("stopped", "said"),
+    [
+        ("patience", ""),
+        ("epochs", ""),
+        ("pruned", ", pruned as hopeless"),
+        ("time", ", stopped by the time limit"),
+    ],
+)
+def test_what_ended_a_training_is_told_unless_it_is_the_rule(stopped: str, said: str) -> None:
+    outcome = Outcome(
+        status="ok",
+        curve=tuple(curve_of([2.0, 1.0])),
+        best_epoch=2,
+        stopped=stopped,
+        seconds=3.0,
+        parameters=9,
+    )
+    told = replace(trial(0.5), outcome=outcome)
+    assert (
+        result_line(told, METRICS["rmse"], brief=True) == f"rmse 5.0000e-01; 3.0 s, best epoch 2 of 2{said}"
+    )
+    assert result_line(told, METRICS["rmse"]).startswith("validation rmse 5.0000e-01; 3.0 s, 9 parameters, ")
+
+
+def test_a_failed_trial_is_told_with_the_last_line_of_its_error_and_more_only_if_there_is_more() -> None:
+    metric = objective_metric("loss")
+    for error, more in (("ValueError: too deep", ""), ("in forward\nValueError: too deep\n", "in forward")):
+        outcome = Outcome(status="error", stage="step", error=error)
+        told = feedback(replace(trial(None), outcome=outcome), metric, {})
+        assert told.result == 'failed (error in step): "ValueError: too deep"'
+        assert told.error.partition("\n")[0] == more
+
+
+def test_arguments_at_their_defaults_are_left_out_of_a_list() -> None:
+    assert (
+        feedback(trial(0.5), objective_metric("loss"), {"n": 3, "act": "relu"}).arguments == '{"act":"silu"}'
+    )
+    assert feedback(trial(0.5), objective_metric("loss"), {"n": True}).arguments == '{"n":3,"act":"silu"}'

@@ -95,9 +95,7 @@ def test_a_proposals_prompt_is_bounded_in_trials() -> None:
     assert asked(LISTED).count("\nTrial ") == LISTED
     many = asked(400)
     assert len(many) < 12_000
-    assert (
-        "400 trials, of which 0 failed.\n375 of them, neither among the best nor the latest, are left" in many
-    )
+    assert "400 trials, of which 0 failed.\n375 of them are left out here: they are neither" in many
 
 
 def answer(arguments: dict[str, Any], **reasons: Any) -> Reply:
@@ -213,7 +211,7 @@ def test_a_series_without_a_finite_value_is_shown_as_it_is() -> None:
 
 def test_a_script_is_told_with_the_four_parts_of_its_background() -> None:
     assert "````\nDataset:" in SUBJECT.text, "the user's words cannot end their fence"
-    assert '- "lr": "Step size of SGD. From 1e-05 to 1.0, log scale; default 0.01."' in SUBJECT.text
+    assert '- "lr": "Step size of SGD. 1e-05 to 1.0, log scale; default 0.01."' in SUBJECT.text
     assert '- "act": "Between the layers. Default relu. One of \\"relu\\", \\"silu\\"."' in SUBJECT.text
     assert 'the highest "val_accuracy": higher is better' in SUBJECT.text
     assert "Nothing is known of the data and the model." in script_subject("  ", ACCURACY, SPACE).text

@@ -33,4 +33,4 @@ def test_each_subject_has_an_expert_of_its_own() -> None:
     objective = objective_subject("", objective_metric("loss"), SPACE)
     assert "machine learning" in function.expert
     assert "machine learning" not in objective.expert
-    assert function.title == "Builds, trains and scores: A plain MLP."
+    assert 'builds: "A plain\\n  MLP."' in function.text

@@ -31,7 +31,7 @@ def test_types_ranges_and_options_are_those_of_the_space() -> None:
         "type": "integer",
         "minimum": 32,
         "maximum": 1024,
-        "description": "Units of a hidden layer. From 32 to 1024, log scale; default 256.",
+        "description": "Units of a hidden layer. 32 to 1024, log scale; default 256.",
     }
     assert properties["dropout"]["type"] == "number"
     assert properties["activation"]["enum"] == ["relu", "silu"]
@@ -60,7 +60,7 @@ def test_any_description_gives_one_line_of_bounded_length(description: str) -> N
     said = tool.parameters["properties"]["x"]["description"]
     assert len(said) < 400
     assert len(said.splitlines()) == 1
-    assert said.endswith("From 1 to 3; default 2.")
+    assert said.endswith("1 to 3; default 2.")
     assert len(tool.description) <= 1000
 
 

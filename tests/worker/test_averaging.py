@@ -9,6 +9,7 @@ def test_the_average_follows_the_weights_and_leaves_them_alone() -> None:
     average = Average(model, 0.99)
     nn.init.ones_(model.weight)
     for _ in range(100):
+        average.advance()
         average.update()
     with average.applied():
         averaged = float(model.weight.detach())
@@ -16,10 +17,27 @@ def test_the_average_follows_the_weights_and_leaves_them_alone() -> None:
     assert float(model.weight.detach()) == 1
 
 
+def test_a_weight_on_the_device_makes_the_same_average() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    averages = [Average(model, 0.99), Average(model, 0.99, torch.device("cpu"))]
+    means = []
+    for _ in range(200):
+        nn.init.normal_(model.weight)
+        for average in averages:
+            average.advance()
+            average.update()
+    for average in averages:
+        with average.applied():
+            means.append([p.detach().clone() for p in model.parameters()])
+    torch.testing.assert_close(means[0], means[1])
+
+
 def test_no_decay_means_no_average() -> None:
     model = nn.Linear(2, 2)
     average = Average(model, 0.0)
     before = model.weight.detach().clone()
+    average.advance()
     average.update()
     with average.applied():
         assert torch.equal(model.weight, before)

@@ -1,23 +1,35 @@
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
-from batches import spans
+from batches import POINT_ROWS, Span, spans
 from hypothesis import given
 from hypothesis import strategies as st
 
 
+def edges(parts: list[Span]) -> list[int]:
+    """Where batches begin and end."""
+    return list(accumulate((size for part in parts for size in part.sizes), initial=0))
+
+
 @given(rows=st.integers(1, 5000), batch_size=st.integers(1, 700))
 def test_every_row_is_in_one_batch_and_none_is_alone(rows: int, batch_size: int) -> None:
-    bounds = [(s.start + a, s.start + b) for s in spans(rows, batch_size) for a, b in s.batches]
-    assert bounds[0][0] == 0
-    assert bounds[-1][1] == rows
-    assert all(left[1] == right[0] for left, right in pairwise(bounds))
-    sizes = [stop - start for start, stop in bounds]
+    found = edges(spans(rows, batch_size))
+    assert found[-1] == rows
+    sizes = [stop - start for start, stop in pairwise(found)]
     assert all(size <= batch_size + 1 for size in sizes)
     if rows > 1 and batch_size > 1:
         assert min(sizes) > 1
 
 
-def test_a_large_table_is_gathered_in_several_spans() -> None:
-    parts = spans(1_000_000, 4096)
-    assert len(parts) > 3
-    assert max(part.stop - part.start for part in parts) <= 1 << 18
+@given(rows=st.integers(1, 3_000_000), batch_size=st.integers(1000, 400_000))
+def test_a_large_table_has_several_points_of_about_the_same_size(rows: int, batch_size: int) -> None:
+    parts = spans(rows, batch_size)
+    assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])]
+    assert all(part.stop - part.start == sum(part.sizes) for part in parts)
+    lengths = [len(part.sizes) for part in parts]
+    assert max(lengths) - min(lengths) <= 1
+    assert all(sum(part.sizes) <= max(POINT_ROWS, batch_size) + 1 for part in parts)
+
+
+def test_a_table_below_the_size_of_a_point_has_one() -> None:
+    assert len(spans(POINT_ROWS, 256)) == 1
+    assert len(spans(POINT_ROWS + 256, 256)) == 2

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from bundle import Bundle
@@ -20,7 +22,15 @@ def check(bundle: Bundle, source: str, **arguments: object) -> Check:
 
 
 def test_a_good_function_passes_with_its_parameters_counted(bundle: Bundle) -> None:
-    assert check(bundle, sample_source()) == Check(0, 5, "", "", None)
+    found = check(bundle, sample_source())
+    assert found._replace(row_s=0.0) == Check(0, 5, "", "", None)
+
+
+def test_the_seconds_of_a_row_are_told_where_the_point_works(bundle: Bundle) -> None:
+    slow = sample_source(forward="import time; time.sleep(0.02)\nreturn self.layer(x_num)")
+    assert 0.02 / 400 <= check(bundle, slow).row_s < 0.02  # the bundle has 400 rows
+    assert check(bundle, slow, batch_size=8).row_s >= 0.02 / 8
+    assert check(bundle, sample_source(forward="raise ValueError")).row_s == 0
 
 
 @pytest.mark.parametrize(
@@ -86,13 +96,14 @@ def test_a_training_argument_that_cannot_be_used_is_named(bundle: Bundle) -> Non
     assert found.rule == "settings"
 
 
-def test_a_batch_of_full_size_is_tried_at_the_dearest_point(bundle: Bundle) -> None:
+def test_a_batch_of_full_size_is_tried_at_the_dearest_point(tmp_path: Path) -> None:
+    large = Bundle(write_sample_bundle(tmp_path, rows=600))
     seen: list[tuple[str, int]] = []
-    source = sample_source(forward="if len(x_num) > 300: torch.empty(1 << 50)\nreturn self.layer(x_num)")
+    source = sample_source(forward="if len(x_num) > 512: torch.empty(1 << 50)\nreturn self.layer(x_num)")
     dry_run = DryRun(
-        load(source), bundle, torch.device("cpu"), 0, lambda stage, point: seen.append((stage, point))
+        load(source), large, torch.device("cpu"), 0, lambda stage, point: seen.append((stage, point))
     )
-    points = [{"batch_size": 64}, {"batch_size": 400}, {"batch_size": 128}]
+    points = [{"batch_size": 64}, {"batch_size": 600}, {"batch_size": 128}]
     assert [dry_run.check(number, point).error for number, point in enumerate(points)] == ["", "", ""]
     complaints = dry_run.probe_memory(points)
     assert [(complaint.point, complaint.rule) for complaint in complaints] == [(1, "exception")]

@@ -182,6 +182,21 @@ def test_an_optimizer_that_wants_a_closure_works(bundles: dict[str, Bundle]) -> 
     assert result.best_loss < 0.1
 
 
+def test_gradients_are_cleared_before_each_step_by_the_optimizers_own_way(bundles: dict[str, Bundle]) -> None:
+    cleared: list[bool] = []
+
+    class Clearing(torch.optim.SGD):
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            cleared.append(set_to_none)
+            super().zero_grad(set_to_none)
+
+    settings = Settings(batch_size=100, max_epochs=3)
+    plain, _ = fit(bundles["regression"], settings, optimizer=torch.optim.SGD)
+    own, _ = fit(bundles["regression"], settings, optimizer=Clearing)
+    assert len(cleared) == 12
+    assert [epoch[:2] for epoch in own.curve] == [epoch[:2] for epoch in plain.curve]
+
+
 class InPlace(Linear):
     def forward(self, x_num: Tensor, x_cat: Tensor) -> Tensor:
         x_cat.clamp_(max=1)

@@ -48,7 +48,7 @@ class Served:
     def start(self, source: str) -> None:
         job = {
             "kind": "train", "source": source, "arguments": {}, "points": [], "seed": 0, "device": "cpu",
-            "threads": 1, "train_s": 60.0, "timeout_s": 60.0, "stop_after_epoch": None,
+            "threads": 1, "train_s": 60.0, "timeout_s": 60.0, "stop_after_epoch": None, "prune": [],
             "result_bytes": 1 << 28, "output_bytes": None, "processes": 32, "memory_bytes": 1 << 30,
             "keep_weights": True, "batch_rows": None,
         }  # fmt: skip

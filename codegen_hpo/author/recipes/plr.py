@@ -1,7 +1,8 @@
 """Piecewise-linear embeddings of the numeric columns, learned ones of the categorical columns, and an MLP.
 
 The embeddings follow Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning"
-(arXiv 2203.05556), section 3.2, with bins from the quantiles of the training rows.
+(arXiv 2203.05556), section 3.2, with bins from the quantiles of the training rows, beside a linear part, as
+in the later TabM (arXiv 2410.24210): it goes on beyond the values that training showed.
 """
 
 import itertools
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 
 class PiecewiseLinearEmbedding(nn.Module):
-    """Embeds each numeric column by where its value lies among quantiles of that column.
+    """Embeds each numeric column by its value plus where that lies among quantiles of the column.
 
-    A bin counts 0 below it, 1 above it, and grows linearly inside. The outermost bins go on for one more
-    bin width, so that values beyond the training range still differ. Bins that ties have emptied count 0.
+    A bin counts 0 below it, 1 above it, and grows linearly inside; bins that ties have emptied count 0.
+    The part from the bins starts at zero: training begins from the linear embedding.
     """
 
     def __init__(self, quantiles: Tensor, n_bins: int, dim: int) -> None:
@@ -25,21 +26,17 @@ class PiecewiseLinearEmbedding(nn.Module):
         edges = quantiles[:, [round(i * (n_points - 1) / n_bins) for i in range(n_bins + 1)]]
         size = edges[:, 1:] - edges[:, :-1]
         filled = size > 1e-6
-        first = filled & (filled.cumsum(1) == 1)
-        last = filled & (filled.flip(1).cumsum(1).flip(1) == 1)
         self.register_buffer("left", edges[:, :-1].contiguous())  # (columns, bins)
         self.register_buffer("slope", filled / size.clamp_min(1e-6))
-        self.register_buffer("lowest", -first.float())
-        self.register_buffer("highest", filled + last.float())
-        bound = 1 / math.sqrt(n_bins)
-        self.weight = nn.Parameter(torch.empty(n_columns, n_bins, dim).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(n_columns, dim).uniform_(-bound, bound))
+        self.linear = nn.Parameter(torch.empty(n_columns, dim).uniform_(-1.0, 1.0))
+        self.bias = nn.Parameter(torch.empty(n_columns, dim).uniform_(-1.0, 1.0))
+        self.weight = nn.Parameter(torch.zeros(n_columns, n_bins, dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        place = (x.unsqueeze(-1) - self.left) * self.slope  # (batch, columns, bins)
-        place = place.clamp(self.lowest, self.highest)
-        embedded = torch.einsum("bcn,cnd->bcd", place, self.weight) + self.bias
-        return embedded.relu().flatten(1)  # (batch, columns * dim)
+        x = x.unsqueeze(-1)  # (batch, columns, 1)
+        place = ((x - self.left) * self.slope).clamp(0.0, 1.0)  # (batch, columns, bins)
+        embedded = x * self.linear + self.bias + torch.einsum("bcn,cnd->bcd", place, self.weight)
+        return embedded.flatten(1)  # (batch, columns * dim)
 
 
 class CategoricalEmbedding(nn.Module):
@@ -91,17 +88,17 @@ def make_model_and_optimizer(
     n_outputs: int,
     numeric_quantiles: Tensor,
     *,
-    n_bins: Annotated[int, 4, 64, "log"] = 24,
-    numeric_dim: Annotated[int, 4, 32, "log"] = 12,
+    n_bins: Annotated[int, 8, 64, "log"] = 24,
+    numeric_dim: Annotated[int, 4, 24, "log"] = 12,
     category_dim: Annotated[int, 2, 32, "log"] = 8,
-    width: Annotated[int, 64, 768, "log"] = 256,
-    depth: Annotated[int, 1, 4] = 2,
+    width: Annotated[int, 96, 512, "log"] = 256,
+    depth: Annotated[int, 1, 3] = 2,
     dropout: Annotated[float, 0.0, 0.5] = 0.1,
-    learning_rate: Annotated[float, 1e-4, 1e-2, "log"] = 1e-3,
-    weight_decay: Annotated[float, 1e-4, 1.0, "log"] = 1e-2,
-    batch_size: Annotated[int, 64, 2048, "log"] = 256,
-    lr_schedule: Literal["constant", "cosine", "onecycle"] = "constant",
-    ema_decay: Annotated[float, 0.9, 0.999] = 0.99,
+    learning_rate: Annotated[float, 2e-4, 4e-3, "log"] = 1e-3,
+    weight_decay: Annotated[float, 1e-4, 0.3, "log"] = 1e-2,
+    batch_size: Annotated[int, 128, 1024, "log"] = 256,
+    lr_schedule: Literal["constant", "cosine"] = "constant",
+    ema_decay: Annotated[float, 0.95, 0.999] = 0.99,
     label_smoothing: Annotated[float, 0.0, 0.2] = 0.0,
     loss: Literal["mse", "mae", "huber"] = "huber",
     target_transform: Literal["none", "log", "sqrt"] = "none",

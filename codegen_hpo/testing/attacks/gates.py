@@ -9,7 +9,7 @@ from codegen_hpo.llm.prompts import fenced
 from codegen_hpo.records import Outcome
 from codegen_hpo.sandbox.plain_text import ERROR_BYTES, plain
 
-_STOPPED = ("", "patience", "epochs", "time", "nan")
+_STOPPED = ("", "patience", "epochs", "time", "nan", "pruned")
 _LARGE = 2**63
 _BLOCK = re.compile(r"\A(`{3,})\n(.*)\n\1\Z", re.DOTALL)
 

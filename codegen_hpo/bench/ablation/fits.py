@@ -1,0 +1,50 @@
+"""Whole searches on one table: what the harness adds to the shipped functions after their trainings."""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from codegen_hpo.bench.ablation.ingredients import FIT, NO_RESEED, SINGLE, Setup
+from codegen_hpo.bench.ablation.trainings import Trained, write_test
+from codegen_hpo.bench.peers.table import TARGET, PeerTable
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import NoModelError
+from codegen_hpo.fitting import fit
+from codegen_hpo.task import Task
+
+
+def run_fit(table: PeerTable, setup: Setup, *, seed: int, seconds: float) -> Mapping[str, Trained]:
+    """What a search of so many seconds gives, by setup: one search shows the ensemble and its best member."""
+    with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
+        folder = Path(place)
+        task = Task.from_table(
+            table.folder / "train.csv",
+            TARGET,
+            kind=table.facts.kind,
+            metric=table.facts.metric,
+            test=write_test(table, folder),
+            seed=seed,
+        )
+        began = time.monotonic()
+        try:
+            run = fit(
+                task,
+                cookbook=True,
+                tuner="tpe",
+                reseed=0 if setup == NO_RESEED else 3,
+                budget=Budget(trials=None, seconds=seconds),
+                seed=seed,
+                runs=folder / "runs",
+                environ={},
+            )
+        except NoModelError as error:
+            return {setup.name: Trained(None, round(time.monotonic() - began, 2), 0, str(error)[:200])}
+        took = round(time.monotonic() - began, 2)
+        history = run.history
+        final, trials = history.final, len(history.trials)
+    assert final is not None  # a search that ends has a model, or raises
+    results = {setup.name: Trained(final.test_score, took, trials, "searched")}
+    if setup == FIT:
+        results[SINGLE.name] = Trained(final.single_test_score, took, trials, "searched")
+    return results

@@ -1,0 +1,1 @@
+"""Rows a second of the training loop, beside those of other loops."""

@@ -1,0 +1,91 @@
+"""codegen-hpo bench overhead"""
+
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from codegen_hpo.cli.parameters import columns_option
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Numbers of workers, comma-separated: 1,2."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            counts = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            counts = ()
+        if not counts or min(counts) < 1:
+            self.fail(f"{value!r} is no list of numbers of workers; write 1,2", param, ctx)
+        return counts
+
+
+@click.command("overhead")
+@click.argument("data", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--target", help="The column to predict.  [default: that of the sample table]")
+@columns_option("--drop", "Columns to leave out.")
+@click.option("--trials", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--workers", type=Counts(), default="1,2", show_default=True, help="Of each fit.")
+@click.option("--threads", type=click.IntRange(1), help="Of each trial.  [default: as fit chooses]")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Fits of each.")
+@click.option("--recipe", default="plr", show_default=True, help="The cookbook's function that is tuned.")
+@click.option("--sandbox", default="auto", show_default=True, help="auto, docker, bubblewrap or landlock.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every measurement.")
+def overhead(
+    data: Path | None,
+    target: str | None,
+    drop: tuple[str, ...],
+    trials: int,
+    workers: tuple[int, ...],
+    threads: int | None,
+    repeats: int,
+    recipe: str,
+    sandbox: str,
+    json_file: Path | None,
+) -> None:
+    """What a whole `fit` of DATA takes beside its trainings, with an instant scripted model.
+
+    DATA is a table; by default the simulated taxi fares that come with the package. What one trial costs in
+    each sandbox is shown by `bench sandbox`.
+    """
+    from codegen_hpo.bench.fit_overhead import Measured, Plan, measure, page, to_json, write_json
+    from codegen_hpo.table.datasets import DATASETS, dataset_path
+
+    if data is not None and target is None:
+        raise click.UsageError("a table of your own needs --target")
+    plan = Plan(
+        data=str(data or dataset_path(DATASETS[0].name)),
+        target=target or DATASETS[0].target,
+        drop=drop,
+        trials=trials,
+        recipe=recipe,
+        sandbox=sandbox,
+        more=("--threads", str(threads)) if threads else (),
+    )
+    fits: list[Measured] = []
+    for fit in measure(plan, workers, repeats=repeats):
+        click.echo(
+            f"{fit.workers} x {fit.threads}: {fit.wall_s:.1f} s for {fit.training_s:.1f} s of training, "
+            f"{fit.ratio:.2f}",
+            err=True,
+        )
+        fits.append(fit)
+    facts = {
+        "command": shlex.join(["codegen-hpo", *sys.argv[1:]]),
+        "cores": os.cpu_count(),
+        "Python": platform.python_version(),
+    }
+    result = to_json(plan, fits, facts)
+    click.echo(page(result), nl=False)
+    if json_file:
+        write_json(json_file, result)

@@ -1,0 +1,212 @@
+"""The best calls, trained once more on a fresh seed before a winner is named.
+
+The best of many scores is partly luck of its seed and of the rows it was scored on: whoever takes it for what
+the call is worth picks too early and promises too much. So the calls at the top are trained again, and the
+one with the best mean wins. Their models are two more of the ensemble's library. The trials come out of the
+budget, and the tuner is not told of them: a search that goes on later proposes what it would have proposed.
+"""
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from codegen_hpo.engine.correspondence import Spending
+from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.limits import trained
+from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.timekeeper import Timekeeper
+from codegen_hpo.engine.trial import TrialRunner
+from codegen_hpo.engine.worker import Crew
+from codegen_hpo.records import Call, Candidate, Event, Trial, ranked
+from codegen_hpo.sandbox.base import Hello, Worker
+from codegen_hpo.store import codec
+from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.tuner.drive import NotBegun, drive
+
+_FEWEST = 8  # trials of a search: of fewer, none is trained again
+_SHARE = 4  # so many trials of the search for one on a fresh seed
+
+_PART = "fresh"  # of the keys of such trials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshSeeds:
+    """Trains the best calls of a search again.
+
+    Args:
+        settings: of the run, with its whole budget.
+        device: which one a worker trains on.
+    """
+
+    settings: Settings
+    journal: Journal
+    timekeeper: Timekeeper
+    runner: TrialRunner
+    device: Callable[[Hello], str]
+
+    def train(
+        self, trials: Sequence[Trial], candidates: Sequence[Candidate], crew_of: Callable[[str], Crew]
+    ) -> None:
+        """Trains as many calls again as the settings say, the best first, while there is budget for them.
+
+        Args:
+            trials: of the search.
+            candidates: as they are now.
+            crew_of: the workers of the candidate with that name.
+        """
+        texts = {candidate.code_hash: candidate for candidate in candidates}
+        calls = [first for first in ranked(_firsts(trials)) if first.code_hash in texts]
+        turns = iter(self._turns(calls, trials))
+
+        def evaluate(turn: "_Turn") -> Trial:
+            if not self.journal.recall("trial", turn.key) and not self._has_time(turn.first):
+                raise NotBegun
+            candidate = texts[turn.first.code_hash]
+            with crew_of(candidate.name).taken() as worker:
+                produce = partial(self._trained, candidate, turn, worker)
+                return codec.trial_from_json(self.journal.once("trial", turn.key, produce))
+
+        def abandon() -> None:
+            for candidate in candidates:
+                crew_of(candidate.name).close()
+
+        drive(
+            lambda running: next(turns, None),
+            evaluate,
+            lambda trial: None,
+            parallel=self.settings.parallel,
+            abandon=abandon,
+        )
+
+    def _turns(self, calls: Sequence[Trial], trials: Sequence[Trial]) -> list["_Turn"]:
+        """The best calls that have not met a fresh seed in an earlier session, numbered after all trials."""
+        folder = self.journal.folder
+        fresh = _fresh_events(folder)
+        last = max(trial.number for trial in trials) if trials else 0
+        # what this very list left of itself when it was interrupted stands behind all others
+        before = [e for e in fresh if e.number < self.journal.last_end or e.data["number"] <= last]
+        known = {event.key for event in before}
+        number = max([last, *(event.data["number"] for event in before)])
+        turns = [_Turn(number, f"{first.candidate}/{_PART}/{first.name}", first) for first in calls]
+        budget, count = self.settings.budget.trials, _wanted(self.settings, trials)
+        if budget is None:
+            turns = turns[:count]
+        else:
+            count = max(0, min(count, budget - len(trained(trials)) - len(before)))
+        new = [turn for turn in turns if turn.key not in known][:count]
+        return [turn._replace(number=number + place) for place, turn in enumerate(new, start=1)]
+
+    def _has_time(self, first: Trial) -> bool:
+        left_s = self.timekeeper.left_s
+        return left_s is None or left_s >= first.outcome.seconds
+
+    def _trained(self, candidate: Candidate, turn: "_Turn", worker: Worker) -> dict[str, Any]:
+        first, left_s = turn.first, self.timekeeper.left_s
+        call = Call(arguments=first.call.arguments, proposed_by=f"fresh seed of {first.name}")
+        data = self.runner.run(
+            candidate,
+            call,
+            turn.number,
+            worker,
+            self.device(worker.hello),
+            left_s,
+            seed=(first.seed + 1) % 2**32,
+        )
+        return {**data, **Spending("", 0)._asdict(), "predicted_s": round(first.outcome.seconds, 3)}
+
+
+class _Turn(NamedTuple):
+    """A call that is to be trained again."""
+
+    number: int  # of its trial
+    key: str  # of its event
+    first: Trial  # of the call
+
+
+def kept_back(settings: Settings, journal: Journal) -> int:
+    """How many of the budget's trials are not the search's: had by fresh seeds, or kept for them.
+
+    Of the trials that a session adds to the run, a part is kept if there are enough of them.
+    """
+    if settings.budget.trials is None or not settings.reseed:
+        return 0
+    before = [e for e in journal.folder.of_kind("trial") if e.number < journal.last_end]
+    new = settings.budget.trials - len(trained([codec.trial_from_json(event.data) for event in before]))
+    kept = min(settings.reseed, new // (_SHARE + 1))
+    return (kept if new - kept >= _FEWEST else 0) + sum(_is_fresh(event) for event in before)
+
+
+def kept_seconds(settings: Settings, trials: Sequence[Trial]) -> float:
+    """How many of the budget's seconds are kept for fresh seeds, when a search has had these trials."""
+    if settings.budget.seconds is None:
+        return 0.0
+    best = ranked(_firsts(trials))[: _wanted(settings, trials)]
+    needed_s = sum(trial.outcome.seconds for trial in best) / settings.parallel
+    return min(needed_s, settings.budget.seconds / (_SHARE + 1))
+
+
+def _wanted(settings: Settings, trials: Sequence[Trial]) -> int:
+    """How many calls of a search with these trials are to be trained again."""
+    searched = len(trained(trials))
+    return min(settings.reseed, searched // _SHARE) if searched >= _FEWEST else 0
+
+
+def fresh_trials(folder: RunFolder) -> list[Trial]:
+    """The run's trials on fresh seeds."""
+    return [codec.trial_from_json(event.data) for event in _fresh_events(folder)]
+
+
+def next_number(place: int, folder: RunFolder) -> int:
+    """The number of the search's trial at this place, 1-based: those of fresh seeds are left out."""
+    taken = {event.data["number"] for event in _fresh_events(folder)}
+    return next(itertools.islice((n for n in itertools.count(1) if n not in taken), place - 1, None))
+
+
+def best_call(trials: Sequence[Trial], usable: Sequence[Trial], *, contenders: int) -> Trial:
+    """The best trial of the call that is best on average over its seeds.
+
+    The calls that were best at first contend, and of them one that failed on a seed comes last.
+
+    Args:
+        trials: all of the run.
+        usable: those with a score whose models may be used.
+        contenders: how many calls; 0 is as 1.
+    """
+    failed = {_call(trial) for trial in trials if trial.loss is None}
+    scored: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+    for trial in usable:
+        scored[_call(trial)].append(trial)
+
+    def standing(trial: Trial) -> tuple[bool, float]:
+        return _call(trial) in failed, fmean(t.loss for t in scored[_call(trial)] if t.loss is not None)
+
+    top = ranked(_firsts(usable))[: max(1, contenders)]
+    return ranked(scored[_call(min(top, key=standing))])[0]
+
+
+def seeds_of(trial: Trial, usable: Sequence[Trial]) -> list[Trial]:
+    """The trials of the same call, this one among them: they differ in their seeds."""
+    return [other for other in usable if _call(other) == _call(trial)]
+
+
+def _firsts(trials: Sequence[Trial]) -> list[Trial]:
+    """The first trial of each call."""
+    return list({_call(trial): trial for trial in sorted(trials, key=lambda t: -t.number)}.values())
+
+
+def _call(trial: Trial) -> tuple[str, str]:
+    """What is the same in trials that differ in their seeds alone."""
+    return trial.code_hash, json.dumps(dict(trial.call.arguments), sort_keys=True)
+
+
+def _fresh_events(folder: RunFolder) -> list[Event]:
+    return [event for event in folder.of_kind("trial") if _is_fresh(event)]
+
+
+def _is_fresh(event: Event) -> bool:
+    return event.key.split("/")[1:2] == [_PART]

@@ -1,0 +1,90 @@
+"""Whose workers are open, and when."""
+
+import threading
+from pathlib import Path
+
+from codegen_hpo.engine.worker import Crew, Crews
+from codegen_hpo.records import Job, Outcome
+from codegen_hpo.sandbox.base import Hello, Worker
+from codegen_hpo.testing import ScriptedSandbox
+
+
+class Opened:
+    """Counts the workers that are open."""
+
+    def __init__(self) -> None:
+        self._sandbox = ScriptedSandbox(lambda job: Outcome(status="ok"))
+        self._lock = threading.Lock()
+        self.made = self.closed = 0
+
+    def crew(self) -> Crew:
+        return Crew(self._open, lambda hello: None, size=2)
+
+    def _open(self) -> Worker:
+        opened = self
+
+        class Counted:
+            hello: Hello = opened._sandbox.open(Path()).hello
+
+            def run(self, job: Job) -> Outcome:
+                return Outcome(status="ok")
+
+            def close(self) -> None:
+                with opened._lock:
+                    opened.closed += 1
+
+        with self._lock:
+            self.made += 1
+        return Counted()
+
+
+def use(crew: Crew) -> None:
+    with crew.taken() as worker:
+        worker.run(Job(kind="train", source=""))
+
+
+def test_a_candidate_keeps_its_crew_and_meets_no_others() -> None:
+    opened = Opened()
+    crews = Crews(opened.crew)
+    first, second = crews.of("c01"), crews.of("c02")
+    assert first is not second
+    assert crews.of("c01") is first
+    crews.close()
+    assert opened.made == 0
+
+
+def test_a_crew_that_was_prepared_is_open_when_it_is_needed() -> None:
+    opened = Opened()
+    crews = Crews(opened.crew)
+    use(crews.of("c01"))
+    crews.prepare()
+    crews.prepare()
+    crew = crews.of("c02")
+    use(crew)
+    crews.close()
+    assert opened.made == opened.closed == 1 + 2
+
+
+def test_only_the_leaders_crew_is_kept_and_the_next_ones() -> None:
+    opened = Opened()
+    crews = Crews(opened.crew)
+    for name in ("c01", "c02"):
+        use(crews.of(name))
+    crews.prepare()
+    crews.keep("c02")
+    assert opened.closed == 1
+    use(crews.of("c02"))  # still open: a closed one runs no job
+    crews.keep("")
+    assert opened.closed == 2
+    use(crews.of("c03"))
+    crews.close()
+    assert opened.made == opened.closed
+
+
+def test_nothing_is_left_of_what_was_prepared_in_vain() -> None:
+    opened = Opened()
+    crews = Crews(opened.crew)
+    crews.prepare()
+    crews.close()
+    crews.close()
+    assert opened.made == opened.closed == 2
