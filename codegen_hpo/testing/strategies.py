@@ -188,7 +188,13 @@ def _near(part: Mapping[str, Any], centre: Any, step: float, switch: float, gene
         drawn = generator.uniform(low, high)
     else:
         middle = math.log(centre) if log else float(centre)
-        drawn = generator.gauss(middle, step * (high - low))
+        drawn = _reflected(generator.gauss(middle, step * (high - low)), low, high)
     value = math.exp(drawn) if log else drawn
     value = min(max(value, part["minimum"]), part["maximum"])
     return round(value) if part["type"] == "integer" else value
+
+
+def _reflected(value: float, low: float, high: float) -> float:
+    """A step over an edge turns back there: cut at it, half of all steps from an edge would stay on it."""
+    over = value - high if value > high else value - low if value < low else 0.0
+    return value - 2 * over

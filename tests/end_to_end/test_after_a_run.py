@@ -154,12 +154,12 @@ def test_every_trial_runs_again_to_identical_numbers(run: Run) -> None:
 
 def test_a_changed_argument_and_seed_are_said_to_differ(run_of: Callable[[str], Run]) -> None:
     run = run_of("regression")
-    result = called_json("rerun", run.path, "1", "--set", "learning_rate=0.005", "--seed", 5)
+    result = called_json("rerun", run.path, "1", "--set", "learning_rate=0.003", "--seed", 5)
     told = {difference["what"]: difference for difference in result["differences"]}
     assert not result["identical"]
     assert {"arguments", "seed", "metric", "curve"} <= set(told)
     assert (told["seed"]["recorded"], told["seed"]["now"]) == (0, 5)
-    assert told["arguments"]["now"]["learning_rate"] == 0.005
+    assert told["arguments"]["now"]["learning_rate"] == 0.003
     assert not {"code", "data", "torch", "python", "codegen-hpo", "status"} & set(told)
 
 
