@@ -16,6 +16,9 @@ The folder is mounted read-only into the sandbox, whose worker maps the files in
     eval_num.npy, eval_cat.npy                    rows to predict, without labels
 
 A folder for prediction holds meta.json, quantiles.npy and the two eval files only.
+A run whose rows are dealt into folds has a folder for each of them, fold1, fold2, …: whoever trains on one
+sees no label of the rows that it leaves out. Quantiles are then those of the rows of all folds; `target` is
+the fold's own.
 Validation and test labels never enter this folder (design, section 3). A transform is
 `z = (f(y) - mean) / std` with f(y) = y, log(y), sign(y) log1p(|y| / scale) or sign(y) sqrt(|y|); z is clipped
 to [low, high] before it is undone, so that a wild output cannot overflow.
@@ -35,6 +38,7 @@ from numpy.typing import NDArray
 
 from codegen_hpo.errors import reading
 from codegen_hpo.table.encoding import Encoding
+from codegen_hpo.table.split import Fold
 from codegen_hpo.table.target import TargetCodec, fit_codec
 from codegen_hpo.task import Task
 
@@ -45,6 +49,11 @@ QUANTILE_ROWS = 1 << 18  # of a larger table: a quantile is then off by a tenth 
 PIECE_ROWS = 1 << 16  # read at once
 
 Ints = NDArray[np.int64]
+
+
+def bundle_folders(folder: Path, folds: int) -> tuple[Path, ...]:
+    """Where the bundles of so many folds are in the folder, in the order of the folds; 1 is no folds."""
+    return (folder,) if folds == 1 else tuple(folder / f"fold{number}" for number in range(1, folds + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +72,43 @@ class Bundle:
 
 
 def write_bundle(folder: Path, task: Task, encoding: Encoding, seed: int) -> Bundle:
-    """The training bundle, written; its evaluation rows are the validation rows in a secret order.
+    """The training bundle of a task without folds, written; see `write_bundles`."""
+    (bundle,) = write_bundles(folder, task, encoding, seed)
+    return bundle
+
+
+def write_bundles(folder: Path, task: Task, encoding: Encoding, seed: int) -> tuple[Bundle, ...]:
+    """The training bundles, written: one, or one a fold. Their evaluation rows are in a secret order.
 
     The order comes from the seed and the hash of the table, which no sandbox is told: a table sorted by its
     target gives nothing away.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     secret = np.random.default_rng([seed, int(hashlib.sha256(task.sha256.encode()).hexdigest(), 16)])
-    validation, test = secret.permutation(task.split.validation), secret.permutation(task.split.test)
-    codec = fit_codec(task.kind, task.labels[task.split.fitted])
+    trainings = task.split.trainings
+    validations = [secret.permutation(training.validation) for training in trainings]
+    test = secret.permutation(task.split.test)
+    bundles = []
+    places = bundle_folders(folder, len(trainings))
+    for place, training, validation in zip(places, trainings, validations, strict=True):
+        codec = fit_codec(task.kind, task.labels[training.fitted])
+        _write_training(place, task, encoding, training, validation, codec)
+        bundles.append(Bundle(folder=place, codec=codec, validation_rows=validation, test_rows=test))
+    parts = ("train", "inner", "eval") if task.split.folds else ("train", "inner")
+    quantiles = _quantiles([bundles[0].folder / f"{part}_num.npy" for part in parts], seed)
+    for bundle in bundles:
+        _save(bundle.folder / "quantiles.npy", quantiles)
+    return tuple(bundles)
+
+
+def _write_training(
+    folder: Path, task: Task, encoding: Encoding, training: Fold, validation: Ints, codec: TargetCodec
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "meta.json", _meta(task, encoding, codec))
-    for part, rows in (("train", task.split.train), ("inner", task.split.inner), ("eval", validation)):
+    for part, rows in (("train", training.train), ("inner", training.inner), ("eval", validation)):
         _write_pieces(folder, part, encoding, task.frame, rows)
-    for part, rows in (("train", task.split.train), ("inner", task.split.inner)):
+    for part, rows in (("train", training.train), ("inner", training.inner)):
         _save(folder / f"{part}_y.npy", task.labels[rows])
-    _save(folder / "quantiles.npy", _quantiles(folder, len(task.split.fitted), seed))
-    return Bundle(folder=folder, codec=codec, validation_rows=validation, test_rows=test)
 
 
 def write_features(
@@ -116,10 +146,10 @@ def _meta(task: Task, encoding: Encoding, codec: TargetCodec) -> dict[str, Any]:
     }
 
 
-def _quantiles(folder: Path, rows: int, seed: int) -> NDArray[np.float32]:
+def _quantiles(paths: Sequence[Path], seed: int) -> NDArray[np.float32]:
     """(n_numeric, 65) float32, each row not falling; of rows drawn at random, if there are more of them."""
-    picked = some_rows(rows, QUANTILE_ROWS, seed)
-    x_num = picked_rows([folder / "train_num.npy", folder / "inner_num.npy"], picked)
+    picked = some_rows(sum(map(row_count, paths)), QUANTILE_ROWS, seed)
+    x_num = picked_rows(paths, picked)
     grid = np.linspace(0.0, 1.0, QUANTILES)
     quantiles = np.empty((x_num.shape[1], QUANTILES), dtype=np.float32)
     for start in range(0, len(quantiles), 64):  # some columns at a time: a copy of all could be too large
@@ -158,6 +188,13 @@ def _write_pieces(
 def _header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, int]) -> None:
     told = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, told)
+
+
+def row_count(path: Path) -> int:
+    """The rows of a .npy file."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        return int(np.lib.format.read_array_header_1_0(file)[0][0])
 
 
 def array_pieces(path: Path) -> Iterator[NDArray[Any]]:

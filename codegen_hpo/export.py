@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from codegen_hpo.bundle import bundle_folders
+from codegen_hpo.engine.outputs import models_of
 from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.records import Member
 from codegen_hpo.resources import resource
@@ -47,10 +49,11 @@ def export(folder: RunFolder, history: History, members: Sequence[Member], to: P
     copied = [*_COPIED, resource("sandbox") / "worker" / "members.py", folder.path / "encoding.json"]
     files = {path.name: _content(path) for path in copied}
     for trial, _ in members:
-        weights = folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/weights.safetensors"
-        files[f"{trial.name}/weights.safetensors"] = _content(weights)
-        source = source_of(folder, trial)
-        files[f"{trial.name}/model.py"] = source.encode(errors="backslashreplace")
+        source = source_of(folder, trial).encode(errors="backslashreplace")
+        for model in models_of(trial):
+            weights = folder.path / model.folder / "weights.safetensors"
+            files[f"{model.name}/weights.safetensors"] = _content(weights)
+            files[f"{model.name}/model.py"] = source
     files["run.json"] = (json.dumps(_run(folder, members), indent=1) + "\n").encode()
     files["README.md"] = _readme(folder, history, members).encode(errors="backslashreplace")
     try:
@@ -70,45 +73,57 @@ def _content(path: Path) -> bytes:
 
 
 def _run(folder: RunFolder, members: Sequence[Member]) -> dict[str, Any]:
-    task, meta = read_task(folder), folder.read_json("bundle/meta.json")
-    path = folder.path / "bundle" / "quantiles.npy"
+    task = read_task(folder)
+    bundles = bundle_folders(folder.path / "bundle", len(models_of(members[0].trial)))
+    metas = [
+        folder.read_json(f"{bundle.relative_to(folder.path).as_posix()}/meta.json") for bundle in bundles
+    ]
+    path = bundles[0] / "quantiles.npy"
     with reading(path):
         quantiles = np.load(path, allow_pickle=False)
-    with reading(folder.path / "bundle" / "meta.json"):
-        facts = {name: meta[name] for name in ("n_numeric", "cardinalities", "n_outputs")}
+    with reading(bundles[0] / "meta.json"):
+        facts = {name: metas[0][name] for name in ("n_numeric", "cardinalities", "n_outputs")}
+        targets = [meta["target"] for meta in metas]
     return {
         "run": folder.name,
         "target": task["target"],
+        "kind": task["kind"],
         "classes": task["classes"],
         "members": [
             {
-                "folder": trial.name,
-                "weight": weight,
+                "folder": model.name,
+                "weight": weight / len(bundles),
                 "arguments": dict(trial.call.arguments),
-                "seed": trial.seed,
+                "seed": model.seed,
+                "target": target,
             }
             for trial, weight in members
+            for model, target in zip(models_of(trial), targets, strict=True)
         ],
         "facts": facts | {"numeric_quantiles": quantiles.tolist()},
-        "meta": meta,
     }
 
 
 def _readme(folder: RunFolder, history: History, members: Sequence[Member]) -> str:
     task, authors = read_task(folder), {c.name: c.author for c in history.candidates}
-    ensemble = len(members) > 1 and history.final is not None
-    score = history.final.validation_score if ensemble and history.final else members[0].trial.score
-    listed = [
-        f"- `{trial.name}`, weight {weight:.2f}: `{trial.candidate}`, written by {authors[trial.candidate]}"
+    final = history.final
+    score = final.validation_score if len(members) > 1 and final else members[0].trial.score
+    models = [
+        (model.name, trial.candidate, weight / len(models_of(trial)))
         for trial, weight in members
+        for model in models_of(trial)
+    ]
+    listed = [
+        f"- `{name}`, weight {weight:.2f}: `{candidate}`, written by {authors[candidate]}"
+        for name, candidate, weight in models
     ]
     return _README.substitute(
         target=task["target"],
         run=folder.name,
         metric=task["metric"],
         score=f"{score:.6g}",
-        made_of=f"It is the weighted mean of {len(members)} trained models:"
-        if ensemble
+        made_of=f"It is the weighted mean of {len(models)} trained models:"
+        if len(models) > 1
         else "Its one trained model:",
         members="\n".join(listed),
     )

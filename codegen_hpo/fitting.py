@@ -46,6 +46,7 @@ def fit(
     threads: int | None = None,
     memory_bytes: int = 4 << 30,
     trial_s: float = 300.0,
+    folds: int | None = None,
     reseed: int = 3,
     ensemble: int = 8,
     prune: str = "off",
@@ -75,6 +76,10 @@ def fit(
         threads: CPU threads of a trial; up to 4, shared among those at once.
         memory_bytes: of a trial.
         trial_s: training time of one trial, seconds.
+        folds: how often each call is trained, each time without one part of the rows, on which it is scored;
+            the models of all folds, averaged, are the trial's. 1 is one training and a validation part, the
+            default from 3,000 rows on and along time; 5 below. `parallel` is then how many folds of a trial
+            train at once.
         reseed: how many of the best calls are trained once more on a fresh seed before the winner is named.
             They count as trials; of ten or more trials, at most a fifth is kept for them. 0 is none.
         ensemble: most members of the final model; 1 makes it the best trial alone.
@@ -102,12 +107,15 @@ def fit(
     by_model = endpoint is not None and not own
     count = candidates or (1 if by_model or author else 2)
     budget = budget or Budget()
+    task = task.in_folds(folds)
+    count_folds = len(task.split.trainings)
     shares = share(
         read_capacity(visible=os.environ.get("CUDA_VISIBLE_DEVICES")),
         device=device,
         memory_bytes=memory_bytes,
         parallel=parallel,
         threads=threads,
+        folds=count_folds,
     )
     settings = Settings(
         author=author.name if author else f"llm:{endpoint.model}" if endpoint and not own else "cookbook",
@@ -120,7 +128,9 @@ def fit(
         sandbox=sandbox if isinstance(sandbox, str) else sandbox.name,
         unsafe=unsafe,
         device=device,
-        parallel=shares.parallel,
+        parallel=shares.parallel if count_folds == 1 else 1,
+        folds=count_folds,
+        folds_at_once=1 if count_folds == 1 else shares.parallel,
         threads=shares.threads,
         memory_bytes=memory_bytes,
         trial_s=trial_s,

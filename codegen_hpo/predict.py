@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from codegen_hpo.bundle import write_features
+from codegen_hpo.bundle import bundle_folders, write_features
+from codegen_hpo.engine.outputs import models_of
 from codegen_hpo.engine.prediction import predict_members
 from codegen_hpo.errors import DataError, NoModelError, reading
 from codegen_hpo.records import Member, Trial
@@ -69,7 +70,8 @@ def predict(
     encoded = encoding.transform(frame)
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         features = Path(place) / "rows"
-        write_features(features, folder.path / "bundle", encoded.x_num, encoded.x_cat)
+        bundles = bundle_folders(folder.path / "bundle", len(models_of(members[0].trial)))
+        write_features(features, bundles[0], encoded.x_num, encoded.x_cat)
         predictions = predict_members(folder, members, features, sandbox)
     return _named(predictions, task, frame.index, proba)
 

@@ -140,6 +140,17 @@ class Outcome:
     notes: tuple[str, ...] = ()  # training arguments used, what the loop switched on, fall-backs
 
 
+class FoldResult(NamedTuple):
+    """The training of a trial that left one fold out, and its score on that fold."""
+
+    seed: int
+    score: float | None  # None where the metric is not defined on so few rows
+    seconds: float
+    points: int  # of its curve
+    best_epoch: int
+    stopped: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One call, run and scored by the host: of a generated function, or of any other objective."""
@@ -148,11 +159,13 @@ class Trial:
     candidate: str = ""  # the generated function; empty for another objective
     code_hash: str = ""  # of the source that ran: a candidate is mended when its first trial fails
     call: Call
-    outcome: Outcome  # without outputs and weights: those are files of the run
+    # without outputs and weights: those are files of the run; with folds, the curve is that of the first
+    outcome: Outcome
     score: float | None  # the metric; None when the trial failed
     loss: float | None  # the score, signed so that lower is better
     seed: int = 0
     analysis: str = ""  # what a model said of the result, if one was asked
+    folds: tuple[FoldResult, ...] = ()  # whose models together are the trial's; none where it has one model
 
     @property
     def name(self) -> str:

@@ -1,15 +1,20 @@
 """A recorded trial, run again: identical, or what differs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
+from codegen_hpo.bundle import bundle_folders
 from codegen_hpo.engine.prepare import bundle_hash
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.trial import TrialRunner, worker_versions
+from codegen_hpo.engine.worker import Team
 from codegen_hpo.errors import ConfigError
-from codegen_hpo.records import Call, Job, Outcome, Trial
+from codegen_hpo.records import Call, FoldResult, Job, Outcome, Trial
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.space import Scalar
 from codegen_hpo.store.folder import RunFolder
@@ -18,7 +23,7 @@ from codegen_hpo.task import METRICS
 
 
 class Difference(NamedTuple):
-    what: str  # "metric", "curve", "data", "arguments", "seed" or a version's name
+    what: str  # "metric", "curve", "folds", "data", "arguments", "seed" or a version's name
     recorded: Any
     now: Any
 
@@ -77,24 +82,30 @@ def rerun(
         keep_weights=False,
         train_s=train_s,
         timeout_s=timeout_s,
-        # a trial that was cut short is repeated point by point, however fast this machine is
-        stop_after_epoch=trial.outcome.curve[-1].number
-        if trial.outcome.stopped in ("time", "pruned")
-        else None,
     )
-    worker = sandbox.open(folder.path / "bundle")
-    try:
-        outcome = worker.run(job)
-        now = worker_versions(worker.hello)
-    finally:
-        worker.close()
-    score = runner.score(outcome, Call(arguments=arguments, proposed_by="rerun"))
+    settings = runner.settings
+    bundles = bundle_folders(folder.path / "bundle", settings.folds)
+    openers = [partial(sandbox.open, bundle) for bundle in bundles]
+    team = Team(openers, lambda hello: None, at_once=settings.folds_at_once)
+    began = time.monotonic()
+    with closing(team):
+        jobs = [
+            replace(job, stop_after_epoch=point)
+            for job, point in zip(runner.jobs(job), _stops(trial, settings.folds), strict=True)
+        ]
+        outcomes = team.run_folds(jobs)
+        now = worker_versions(team.hello)
+    outcome = runner.together(outcomes, time.monotonic() - began)
+    call = Call(arguments=arguments, proposed_by="rerun")
+    score = runner.score(outcomes, call)
+    folds = () if score is None else runner.fold_results(outcomes, call, job.seed)
     pairs: list[tuple[str, Any, Any]] = [
         ("arguments", dict(trial.call.arguments), arguments),
         ("seed", trial.seed, job.seed),
         ("status", trial.outcome.status, _status(outcome, score)),
         ("metric", trial.score, score),
         ("curve", _losses(trial.outcome), _losses(outcome)),
+        ("folds", _scores(trial.folds), _scores(folds)),
         ("data", folder.of_kind("prepared")[0].data["bundle_hash"], bundle_hash(folder.path / "bundle")),
         ("codegen-hpo", history.versions["codegen-hpo"], version("codegen-hpo")),
         *((name, known, now.get(name)) for name, known in recorded["worker"].items()),
@@ -115,9 +126,25 @@ def _seconds(trial: Trial, limits: Mapping[str, float]) -> tuple[float, float]:
     A busier machine repeats such a trial as well. A single epoch that the clock ended may be a part of one.
     """
     outcome = trial.outcome
-    by_clock = outcome.status == "timeout" or (outcome.stopped == "time" and len(outcome.curve) == 1)
+    trainings = [(fold.stopped, fold.points) for fold in trial.folds] or [
+        (outcome.stopped, len(outcome.curve))
+    ]
+    by_clock = outcome.status == "timeout" or ("time", 1) in trainings
     room = 1 if by_clock else 10
     return limits["train_s"] * room, limits["timeout_s"] * room
+
+
+def _stops(trial: Trial, folds: int) -> list[int | None]:
+    """Where each fold's training ends: one that was cut short is repeated point by point."""
+    if not trial.folds:
+        cut = trial.outcome.stopped in ("time", "pruned")
+        return [trial.outcome.curve[-1].number if cut else None] * folds
+    pruned = trial.outcome.stopped == "pruned"
+    return [fold.points if pruned or fold.stopped == "time" else None for fold in trial.folds]
+
+
+def _scores(folds: Sequence[FoldResult]) -> list[tuple[int, float | None, int]]:
+    return [(fold.seed, fold.score, fold.best_epoch) for fold in folds]
 
 
 def _status(outcome: Outcome, score: float | None) -> str:

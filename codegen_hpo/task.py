@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # pandas takes most of a second: `--help` reads METRICS witho
     from codegen_hpo.table.split import Split
 
 __all__ = ["DEFAULT_METRIC", "METRICS", "Kind", "Metric", "TargetSummary", "Task"]
+
+_FOLD_PARTS = ("train", "inner", "validation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +203,20 @@ class Task:
             sample=sample,
         )
 
+    def in_folds(self, count: int | None = None) -> Task:
+        """The task whose calls are trained so many times, each time without one fold. Raises ConfigError.
+
+        Args:
+            count: 1 is a validation part; None is 5 below 3,000 rows, and 1 otherwise or along time.
+        """
+        from codegen_hpo.table.folds import deal_folds, usual_folds
+
+        if count is None:
+            own_test = len(self.split.test) if self.test_sha256 else 0
+            count = usual_folds(self.split, len(self.frame) - own_test)
+        codes = None if self.kind == "regression" else self.labels
+        return replace(self, split=replace(self.split, folds=deal_folds(self.split, count, codes)))
+
     @property
     def n_outputs(self) -> int:
         """Outputs of a network: 1 for regression and two classes, else one a class."""
@@ -209,7 +225,8 @@ class Task:
     def to_json(self) -> dict[str, Any]:
         """A strict-JSON mapping for task.json: everything but rows, labels and row numbers."""
         split = self.split
-        parts = {name: len(getattr(split, name)) for name in ("train", "inner", "validation", "test")}
+        parts = {name: len(getattr(split, name)) for name in (*_FOLD_PARTS, "test")}
+        folds = [{name: len(getattr(fold, name)) for name in _FOLD_PARTS} for fold in split.folds]
         return {
             "name": self.name,
             "sha256": self.sha256,
@@ -221,7 +238,7 @@ class Task:
             "kind_reason": self.kind_reason,
             "classes": list(self.classes),
             "metric": self.metric.name,
-            "split": {"method": split.method, "seed": split.seed, "rows": parts},
+            "split": {"method": split.method, "seed": split.seed, "rows": parts, "folds": folds},
             "columns": [asdict(column) for column in self.profile.columns],
             "summary": asdict(self.summary),
             "about": self.about,
@@ -241,7 +258,7 @@ class Task:
 
         from codegen_hpo.table.leaks import Leak
         from codegen_hpo.table.profile import Column, Profile
-        from codegen_hpo.table.split import Split
+        from codegen_hpo.table.split import Fold, Split
 
         columns = [
             Column(**c | {"quantiles": tuple(c["quantiles"]), "examples": tuple(c["examples"])})
@@ -249,6 +266,7 @@ class Task:
         ]
         split = data["split"]
         parts: dict[str, Any] = {name: np.arange(count) for name, count in split["rows"].items()}
+        folds = [Fold(**{name: np.arange(count) for name, count in fold.items()}) for fold in split["folds"]]
         summary: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data["summary"].items()
         }
@@ -259,7 +277,7 @@ class Task:
             profile=Profile(target=data["target"], columns=tuple(columns)),
             classes=tuple(data["classes"]),
             metric=METRICS[data["metric"]],
-            split=Split(method=split["method"], seed=split["seed"], **parts),
+            split=Split(method=split["method"], seed=split["seed"], folds=tuple(folds), **parts),
             summary=TargetSummary(**summary),
             warnings=tuple(data["warnings"]),
             leaks=tuple(Leak(**leak) for leak in data["leaks"]),
@@ -278,13 +296,21 @@ class Task:
             f"{len(self.profile.columns) - 1} columns used",
             f"target {self.target!r}: {self.kind} ({self.kind_reason}{f': {labels}' if labels else ''}); "
             f"metric {self.metric.name}, {direction} is better",
-            f"split: {split.method}; {len(split.train)} training, {len(split.inner)} early-stopping, "
-            f"{len(split.validation)} validation, {len(split.test)} test rows",
+            f"split: {split.method}; {_parts(split)}, {len(split.test)} test rows",
             *column_lines(self.profile),
             *(f"warning: {warning}" for warning in self.warnings),
             *(f"leak? {leak.message}" for leak in self.leaks),
         ]
         return "\n".join(lines)
+
+
+def _parts(split: Split) -> str:
+    if split.folds:
+        rows = len(split.free)
+        return f"{rows} rows in {len(split.folds)} folds, each scored by the training that leaves it out"
+    return (
+        f"{len(split.train)} training, {len(split.inner)} early-stopping, {len(split.validation)} validation"
+    )
 
 
 def _require(name: str | None, names: Sequence[str], target: str, role: str) -> None:

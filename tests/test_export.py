@@ -77,6 +77,7 @@ def run(tmp_path: Path) -> Run:
         author=ScriptedAuthor([SOURCE]),
         sandbox=ScriptedSandbox(answer),
         tuner="random",
+        folds=1,
         parallel=1,
         budget=Budget(trials=6),
         runs=tmp_path / "runs",

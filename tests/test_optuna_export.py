@@ -81,6 +81,7 @@ def run(small_table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
         sandbox=ScriptedSandbox(answer),
         tuner="random",
         budget=Budget(trials=8),
+        folds=1,
         parallel=1,
         runs=tmp_path_factory.mktemp("runs"),
         environ={},

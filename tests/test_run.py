@@ -29,6 +29,7 @@ def finished(small_table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
         cookbook=True,
         candidates=1,
         budget=Budget(trials=1),
+        folds=1,
         parallel=1,
         trial_s=2.0,
         runs=runs,

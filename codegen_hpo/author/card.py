@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from codegen_hpo.llm.prompts import quoted, render
 from codegen_hpo.table.profile import QUANTILES, Column
+from codegen_hpo.table.split import Split
 from codegen_hpo.task import Task
 
 MAX_COLUMNS = 40  # with a line each; those beyond are summed up, so that no card crowds out the contract
@@ -69,10 +70,7 @@ def _card(task: Task, private: bool, columns: int) -> _Card:
     return _Card(
         table="private" if private else task.name,
         rows=len(task.frame),
-        parts=f"{len(split.train):,} for training, {len(split.inner):,} for early stopping, "
-        f"{len(split.validation):,} for validation, the rest is sealed"
-        if columns
-        else f"{len(split.train):,} rows for training",
+        parts=_parts(split) if columns else f"{len(split.trainings[0].train):,} rows for training",
         target="target" if private else task.target,
         kind=task.kind,
         target_facts=_private_target(task) if private else _target(task) if columns else _brief_target(task),
@@ -91,6 +89,16 @@ def _card(task: Task, private: bool, columns: int) -> _Card:
         higher_is_better=task.metric.higher_is_better,
         about=task.about,
     )
+
+
+def _parts(split: Split) -> str:
+    one = split.trainings[0]
+    told = (
+        f"{len(one.train):,} for training, {len(one.inner):,} for early stopping, "
+        f"{len(one.validation):,} for validation, the rest is sealed"
+    )
+    count = len(split.folds)
+    return f"{told}; in {count} folds: {count} trainings a call, averaged" if count else told
 
 
 def _target(task: Task) -> tuple[str, ...]:

@@ -56,7 +56,9 @@ class CookbookAuthor:
                 f"the cookbook has {len(RECIPES)} functions, candidate {brief.number} was asked for",
                 hint=f"ask for at most {len(RECIPES)} candidates, or configure a model that writes more",
             )
-        return Draft(source=self.source(brief.number, brief.task.kind, len(brief.task.split.train)))
+        return Draft(
+            source=self.source(brief.number, brief.task.kind, len(brief.task.split.trainings[0].train))
+        )
 
     def source(self, number: int, kind: Kind, rows: int = 0) -> str:
         """The source of the recipe with that number, from 1, for a task of that kind with so many training

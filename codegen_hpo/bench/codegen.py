@@ -175,6 +175,7 @@ def _searched(task: Task, root: Path, conditions: Conditions, arm: Arm, seed: in
             sandbox=place,
             unsafe=conditions.unsafe,
             budget=Budget(trials=trials),
+            folds=1,
             reseed=0,  # every trial is the tuner's
             ensemble=1,
             trial_s=conditions.trial_s,

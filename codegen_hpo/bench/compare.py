@@ -216,6 +216,7 @@ class _Contest:
                 author=author,
                 candidates=1,
                 tuner=tuner,
+                folds=1,
                 reseed=0,  # tuners are compared by what they found
                 ensemble=1,
                 seed=seed,

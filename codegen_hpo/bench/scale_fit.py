@@ -85,6 +85,7 @@ def _fit(task: Task, trial_s: float, runs: Path, sinks: tuple[Watch, ...]) -> No
         task,
         cookbook=True,
         candidates=1,
+        folds=1,
         parallel=1,
         budget=Budget(trials=1),
         trial_s=trial_s,

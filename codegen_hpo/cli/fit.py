@@ -59,6 +59,12 @@ from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, tuning_o
     "--trial-time", type=Duration(), default="5m", show_default=True, help="Training time of one trial."
 )
 @click.option(
+    "--folds",
+    type=click.IntRange(1, 20),
+    help="Train each call so often, each time without one fold, and average. "
+    "[default: 5 below 3,000 rows, else 1]",
+)
+@click.option(
     "--reseed",
     type=click.IntRange(0),
     default=3,
@@ -88,7 +94,7 @@ from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, tuning_o
 @click.option(
     "--parallel",
     type=click.IntRange(1),
-    help="Trials at once. [default: one a GPU, else one a core, up to 4]",
+    help="Trials at once, or folds of one. [default: one a GPU, else one a core, up to 4]",
 )
 @click.option(
     "--repairs", type=click.IntRange(0), default=5, show_default=True, help="Mended attempts a candidate."
@@ -139,7 +145,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
     splits = {name: options[name] for name in of_rows}
     task = Task.from_table(
         data, options["target"], kind=options["kind"], metric=options["metric"], **columns, **splits
-    )
+    ).in_folds(options["folds"])
     if dry_run and as_json:
         print_json(task.to_json())
     elif not quiet:
@@ -173,6 +179,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
                     "candidates",
                     "tuner",
                     "parallel",
+                    "folds",
                     "reseed",
                     "ensemble",
                     "prune",

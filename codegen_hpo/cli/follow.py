@@ -50,10 +50,14 @@ class Follow:
         if "author" not in data:
             tuner = AGENTHPO if data["steps"] else data["tuner"]
             return f"tuner {tuner}" + (f", {data['model']} at {data['endpoint']}" if data["model"] else "")
-        if data["parallel"] == 1:
-            return self._author(data)
         each = "a thread" if data["threads"] == 1 else f"{data['threads']} threads"
-        return f"{self._author(data)}\n          {data['parallel']} trials at once, {each} each"
+        if data["folds"] > 1:
+            shared = f"{data['folds']} folds a trial, {data['folds_at_once']} at once, {each} each"
+        elif data["parallel"] > 1:
+            shared = f"{data['parallel']} trials at once, {each} each"
+        else:
+            return self._author(data)
+        return f"{self._author(data)}\n          {shared}"
 
     def _author(self, data: Mapping[str, Any]) -> str:
         if data["author"] == "cookbook" and data["model"]:

@@ -141,6 +141,7 @@ def _print_trials(rows: list[dict[str, Any]]) -> None:
             f"{row['outcome']['seconds']:.1f}",
             f"{len(row['outcome']['curve'])} {row['outcome']['stopped']}" if row["candidate"] else "",
             " ".join(f"{name}={number(value)}" for name, value in row["call"]["arguments"].items())
+            + (f"\nfolds: {' '.join(number(fold['score']) for fold in row['folds'])}" if row["folds"] else "")
             + (f"\n{row['outcome']['error']}" if row["outcome"]["error"] else "")
             + (f"\nin the model's place: {row['call']['fallback']}" if row["call"]["fallback"] else "")
             + (f"\nwhy: {row['call']['reasoning']}" if row["call"]["reasoning"] else ""),

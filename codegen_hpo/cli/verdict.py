@@ -1,8 +1,8 @@
 """What a run came to, in sentences: its model against the baselines, and what chance explains."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from codegen_hpo.cli.terminal import number
 
@@ -25,11 +25,19 @@ def verdict(run: "Run") -> str:
     name = f"{final.trial} of {final.candidate}"
     if final.is_ensemble:
         name = f"The ensemble of {len(final.members)}"
-    told = f"{name}: {metric.name} {with_noise(final.validation_score, final.noise)} on validation"
+    told = f"{name}: {metric.name} {with_noise(final.validation_score, final.noise)} {_scored(run.task)}"
     if final.test_score is None:
         return told + ", not defined on the test rows."
     told += f", {number(final.test_score)} on the sealed test rows"
     return told + against(metric, final.test_score, history.baselines)
+
+
+def _scored(task: Mapping[str, Any]) -> str:
+    """What the validation score was computed on."""
+    folds = task["split"]["folds"]
+    if not folds:
+        return "on validation"
+    return f"out of {len(folds)} folds, on {sum(fold['validation'] for fold in folds)} rows"
 
 
 def against(metric: "Metric", test_score: float, baselines: Sequence["Baseline"]) -> str:

@@ -21,7 +21,7 @@ class Capacity(NamedTuple):
 
 
 class Shares(NamedTuple):
-    parallel: int  # trials at once
+    parallel: int  # trainings at once
     threads: int  # of each
 
 
@@ -32,8 +32,11 @@ def share(
     memory_bytes: int,
     parallel: int | None = None,
     threads: int | None = None,
+    folds: int = 1,
 ) -> Shares:
-    """How many trials run at once, and with how many threads each; what is given stays as it is.
+    """How many trainings run at once, and with how many threads each; what is given stays as it is.
+
+    With folds, they are those of one trial: no more than there are, and each needs no result of the others.
 
     One trial a GPU. Without one, as many as there are cores, four at most: two trainings side by side with a
     thread each took 0.40 to 0.60 of what they took one after the other with two threads (the cookbook's plr
@@ -53,8 +56,10 @@ def share(
     if parallel is None:
         of_memory = capacity.memory_bytes // memory_bytes if capacity.memory_bytes is not None else None
         gpus = _gpus(capacity, device)
-        wanted = gpus or min(MOST_AT_ONCE, capacity.cores // (threads or 1))
+        wanted = gpus or min(MOST_AT_ONCE if folds == 1 else folds, capacity.cores // (threads or 1))
         parallel = max(1, wanted if of_memory is None else min(wanted, of_memory))
+    if folds > 1:
+        parallel = min(parallel, folds)
     return Shares(parallel, threads or max(1, min(MOST_THREADS, capacity.cores // parallel)))
 
 

@@ -7,20 +7,19 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codegen_hpo.engine.fresh_seeds import best_call, seeds_of
 from codegen_hpo.engine.journal import Journal
-from codegen_hpo.engine.opening import TestOpening, outputs_file
+from codegen_hpo.engine.opening import TestOpening
+from codegen_hpo.engine.outputs import Predictions
 from codegen_hpo.engine.selection import Selection, Selector
 from codegen_hpo.engine.settings import Settings
-from codegen_hpo.errors import NoModelError, reading
+from codegen_hpo.errors import NoModelError
 from codegen_hpo.records import Trial, ranked
 from codegen_hpo.scoring.ensemble import average
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.scoring.noise import noise
-from codegen_hpo.table.target import TargetCodec
 from codegen_hpo.task import Metric
 
 
@@ -32,7 +31,7 @@ class Finish:
     opening: TestOpening
     settings: Settings
     metric: Metric
-    target: TargetCodec
+    predictions: Predictions
     held_out: HeldOut
 
     def final(self, trials: Sequence[Trial], reason: str) -> None:
@@ -61,9 +60,8 @@ class Finish:
     def _selected(self, best: Trial, usable: Sequence[Trial], trials: Sequence[Trial]) -> Selection:
         """The choice among the usable trials, made once: another machine might round otherwise."""
         selector = Selector(
-            folder=self.journal.folder,
             metric=self.metric,
-            target=self.target,
+            predictions=self.predictions,
             held_out=self.held_out,
             seed=self.settings.seed,
         )
@@ -79,7 +77,7 @@ class Finish:
     ) -> Mapping[str, Any]:
         chosen = [trial for trial in usable if trial.name in selection.members]
         mean = average(
-            [self._test_predictions(trial) for trial in chosen],
+            [self.predictions.test(trial) for trial in chosen],
             [selection.members[trial.name] for trial in chosen],
         )
         labels, same = self.held_out.test_y, seeds_of(best, usable)
@@ -97,16 +95,10 @@ class Finish:
                 "seeds": len({trial.seed for trial in same}),
                 "seeds_score": fmean(trial.score for trial in same if trial.score is not None),
                 "single_validation_score": best.score,
-                "single_test_score": score(self.metric, labels, self._test_predictions(best)),
+                "single_test_score": score(self.metric, labels, self.predictions.test(best)),
                 "reason": reason,
             }
         }
-
-    def _test_predictions(self, trial: Trial) -> NDArray[np.float64]:
-        path = outputs_file(self.journal.folder, trial, "test")
-        with reading(path):
-            outputs = np.load(path, allow_pickle=False)
-        return self.target.decode(outputs, trial.call.target_transform)
 
 
 def _opened(best: Trial, selection: Selection, usable: Sequence[Trial]) -> list[Trial]:

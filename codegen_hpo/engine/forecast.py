@@ -54,8 +54,9 @@ class Forecast:
 
     space: Space
     rows: int  # training rows
+    turns: int  # trainings of a call that follow one another: those of folds
     usual_patience: float | None  # points of a curve, times its patience; None before a training has ended
-    start_s: float  # beside the points of the curve: building, predicting
+    start_s: float  # of a training, beside the points of the curve: building, predicting
     usual_s: float | None  # of a trial; None before there is one
     effects: NDArray[np.float64]  # (columns,): of the logarithm of the seconds for a point, see `_row`
 
@@ -66,7 +67,8 @@ class Forecast:
         count: float = course.longest(arguments, self.rows)
         if self.usual_patience is not None:
             count = min(count, self.usual_patience * course.patience(arguments, self.rows))
-        return Cost(self.start_s + point_s, self.start_s + point_s * count, self.usual_patience is None)
+        first_s, whole_s = (self.turns * (self.start_s + point_s * points) for points in (1, count))
+        return Cost(first_s, whole_s, self.usual_patience is None)
 
     def drivers(self) -> list[Driver]:
         """The arguments, that with the largest effect first."""
@@ -80,7 +82,7 @@ class Forecast:
 
 
 def make_forecast(
-    space: Space, checks: Sequence[Check], trials: Sequence[Trial], rows: int
+    space: Space, checks: Sequence[Check], trials: Sequence[Trial], rows: int, turns: int = 1
 ) -> Forecast | None:
     """The forecast for a function's calls; None if nothing was measured yet.
 
@@ -91,6 +93,7 @@ def make_forecast(
         checks: of its dry-run.
         trials: its own, in the order in which they were told.
         rows: training rows.
+        turns: trainings of a call that follow one another.
     """
     trained = [trial for trial in trials if trial.loss is not None and _measurable(_point_s(trial))]
     measured = [_Measured(trial.call.arguments, _point_s(trial), dry=False) for trial in trained]
@@ -108,15 +111,21 @@ def make_forecast(
         for trial in trained
         if trial.outcome.stopped != "pruned"
     ]
-    beside = [trial.outcome.seconds - trial.outcome.curve[-1].seconds for trial in trained]
+    beside = [_training_s(trial) - trial.outcome.curve[-1].seconds for trial in trained]
     return Forecast(
         space=space,
         rows=rows,
+        turns=turns,
         usual_patience=median(whole) if whole else None,
         start_s=max(0.0, median(beside)) if beside else 0.0,
         usual_s=median(trial.outcome.seconds for trial in trained) if trained else None,
         effects=_fitted(space, measured),
     )
+
+
+def _training_s(trial: Trial) -> float:
+    """Of the training whose curve the trial has."""
+    return trial.folds[0].seconds if trial.folds else trial.outcome.seconds
 
 
 def _point_s(trial: Trial) -> float:

@@ -21,9 +21,9 @@ from codegen_hpo.engine.limits import trained
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
-from codegen_hpo.engine.worker import Crew
+from codegen_hpo.engine.worker import Crew, Team
 from codegen_hpo.records import Call, Candidate, Event, Trial, ranked
-from codegen_hpo.sandbox.base import Hello, Worker
+from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.tuner.drive import NotBegun, drive
@@ -67,8 +67,8 @@ class FreshSeeds:
             if not self.journal.recall("trial", turn.key) and not self._has_time(turn.first):
                 raise NotBegun
             candidate = texts[turn.first.code_hash]
-            with crew_of(candidate.name).taken() as worker:
-                produce = partial(self._trained, candidate, turn, worker)
+            with crew_of(candidate.name).taken() as team:
+                produce = partial(self._trained, candidate, turn, team)
                 return codec.trial_from_json(self.journal.once("trial", turn.key, produce))
 
         def abandon() -> None:
@@ -105,17 +105,18 @@ class FreshSeeds:
         left_s = self.timekeeper.left_s
         return left_s is None or left_s >= first.outcome.seconds
 
-    def _trained(self, candidate: Candidate, turn: "_Turn", worker: Worker) -> dict[str, Any]:
+    def _trained(self, candidate: Candidate, turn: "_Turn", team: Team) -> dict[str, Any]:
         first, left_s = turn.first, self.timekeeper.left_s
         call = Call(arguments=first.call.arguments, proposed_by=f"fresh seed of {first.name}")
         data = self.runner.run(
             candidate,
             call,
             turn.number,
-            worker,
-            self.device(worker.hello),
+            team,
+            self.device(team.hello),
             left_s,
-            seed=(first.seed + 1) % 2**32,
+            # each fold has a seed of its own
+            seed=(first.seed + self.settings.folds) % 2**32,
         )
         return {**data, **Spending("", 0)._asdict(), "predicted_s": round(first.outcome.seconds, 3)}
 

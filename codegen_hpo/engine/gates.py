@@ -8,8 +8,8 @@ from codegen_hpo.author.base import Draft
 from codegen_hpo.contract import dry_run_findings, read_candidate_apart
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Settings
+from codegen_hpo.engine.worker import Team
 from codegen_hpo.records import Candidate, Finding, Job
-from codegen_hpo.sandbox.base import Worker
 from codegen_hpo.store import codec
 
 
@@ -27,7 +27,7 @@ class Gates:
     author: str  # its name
 
     def check(
-        self, draft: Draft, name: str, attempt: int, worker: Worker, existing: Sequence[Candidate]
+        self, draft: Draft, name: str, attempt: int, team: Team, existing: Sequence[Candidate]
     ) -> Checked:
         """Every gate in order; the attempt is recorded with what was found."""
         candidate, findings = None, draft.findings
@@ -41,7 +41,7 @@ class Gates:
         if candidate and any(candidate.source == other.source for other in existing):
             findings += (_TWIN,)
         if candidate and not findings:
-            findings += self._dry_run(candidate, attempt, worker)
+            findings += self._dry_run(candidate, attempt, team)
         if findings:
             candidate = None
         self.journal.once(
@@ -51,7 +51,7 @@ class Gates:
             self.journal.once("candidate", f"{name}/{attempt}", lambda: self._keep_candidate(candidate))
         return Checked(candidate, findings)
 
-    def _dry_run(self, candidate: Candidate, attempt: int, worker: Worker) -> tuple[Finding, ...]:
+    def _dry_run(self, candidate: Candidate, attempt: int, team: Team) -> tuple[Finding, ...]:
         job = Job(
             kind="dry_run",
             source=candidate.source,
@@ -61,7 +61,7 @@ class Gates:
             timeout_s=120.0,
         )
         data = self.journal.once(
-            "dry_run", f"{candidate.name}/{attempt}", lambda: codec.outcome_to_json(worker.run(job))
+            "dry_run", f"{candidate.name}/{attempt}", lambda: codec.outcome_to_json(team.run(job))
         )
         return dry_run_findings(codec.outcome_from_json(data), candidate)
 

@@ -8,6 +8,7 @@ training has seen, stand there twice, and it must say the same of them both time
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,8 +58,8 @@ class Mixed(NamedTuple):
         return outputs[self.places[self.test_rows + len(self.compared) :]]
 
 
-def mix_rows(folder: Path, test: Path, validation: Path, held_out: HeldOut) -> Mixed:
-    """The folder, written for prediction, with the rows to predict of two other folders.
+def mix_rows(folder: Path, test: Path, bundles: Sequence[Path], held_out: HeldOut) -> Mixed:
+    """The folder, written for prediction, with the rows to predict of the others.
 
     The order comes from the labels, which no sandbox ever sees: it is the same at each opening.
     """
@@ -70,22 +71,27 @@ def mix_rows(folder: Path, test: Path, validation: Path, held_out: HeldOut) -> M
     places = generator.permutation(n_test + len(compared) + len(repeated))
     mixed = Mixed(places, compared, repeated, n_test, _batch_rows(len(places)))
     x_num, x_cat = (
-        _mixed(_mapped(test / name), _mapped(validation / name), mixed)
+        _mixed(_mapped(test / name), _stacked([bundle / name for bundle in bundles]), mixed)
         for name in ("eval_num.npy", "eval_cat.npy")
     )
-    write_features(folder, validation, x_num, x_cat)
+    write_features(folder, bundles[0], x_num, x_cat)
     return mixed
 
 
-def charge(mixed: Mixed, recorded: NDArray[np.float32], outputs: NDArray[np.float32], device: str) -> str:
+def charge(
+    mixed: Mixed, recorded: NDArray[np.float32], outputs: NDArray[np.float32], device: str, begin: int = 0
+) -> str:
     """What speaks against a model; empty if nothing does.
 
     Args:
-        recorded: (validation rows, n_outputs) as they came from the training.
+        recorded: (rows, n_outputs) as they came from the training: for the validation rows, or for those of
+            them that its fold left out.
         outputs: (rows, n_outputs) of the mixed folder.
         device: of the training.
+        begin: the number of the first recorded row among the validation rows.
     """
-    of_training = complaint(recorded[mixed.compared], mixed.validation(outputs), device)
+    own = (mixed.compared >= begin) & (mixed.compared < begin + len(recorded))
+    of_training = complaint(recorded[mixed.compared[own] - begin], mixed.validation(outputs)[own], device)
     return of_training or complaint(mixed.test(outputs)[mixed.repeated], mixed.again(outputs), device)
 
 
@@ -130,6 +136,11 @@ def _mapped(path: Path) -> NDArray[Any]:
         large = path.stat().st_size > _MAPPED_BYTES
         array: NDArray[Any] = np.load(path, allow_pickle=False, mmap_mode="r" if large else None)
         return array
+
+
+def _stacked(paths: Sequence[Path]) -> NDArray[Any]:
+    """The rows of all files; of a single one they are not copied."""
+    return _mapped(paths[0]) if len(paths) == 1 else np.concatenate([_mapped(path) for path in paths])
 
 
 def _mixed(test: NDArray[Any], validation: NDArray[Any], order: Mixed) -> NDArray[Any]:

@@ -1,15 +1,16 @@
 """Where a run's code is executed: what the sandbox has, and the workers in it."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from codegen_hpo.engine.capacity import read_capacity
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Settings
-from codegen_hpo.engine.worker import Crew, Crews
+from codegen_hpo.engine.worker import Crew, Crews, Team
 from codegen_hpo.errors import SandboxError
-from codegen_hpo.sandbox.base import Hello, Sandbox, Worker
+from codegen_hpo.sandbox.base import Hello, Sandbox
 
 _IDLE_BYTES = 512 << 20  # of a worker that waits for its first job
 
@@ -18,14 +19,18 @@ class Machine:
     """The workers of a run, and what the first of them said of itself.
 
     Args:
-        bundle: what the workers see.
+        bundles: what the workers see: one, or that of each fold.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, sandbox: Sandbox, bundle: Path) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, sandbox: Sandbox, bundles: Sequence[Path]
+    ) -> None:
         self._settings, self._journal = settings, journal
         self._hello = Hello(python="", torch="", cuda="")
-        open_worker: Callable[[], Worker] = lambda: sandbox.open(bundle)  # noqa: E731
-        self._crews = Crews(lambda: Crew(open_worker, self._met, size=settings.parallel))
+        openers = [partial(sandbox.open, bundle) for bundle in bundles]
+        self._crews = Crews(
+            lambda: Crew(openers, self._met, size=settings.parallel, at_once=settings.folds_at_once)
+        )
 
     def crew(self, candidate: str) -> Crew:
         """The workers of the candidate, which no other one meets."""
@@ -34,7 +39,7 @@ class Machine:
     def prepare(self) -> None:
         """Begins to open the workers of the candidate that comes next, where there is memory for them."""
         free = read_capacity().memory_bytes
-        if free is None or free > self._settings.parallel * _IDLE_BYTES:
+        if free is None or free > self._settings.parallel * self._settings.folds * _IDLE_BYTES:
             self._crews.prepare()
 
     def keep(self, candidate: str) -> None:
@@ -45,7 +50,7 @@ class Machine:
         """Closes all workers. May be called twice."""
         self._crews.close()
 
-    def meet(self, worker: Worker) -> None:
+    def meet(self, worker: Team) -> None:
         """Learns what the sandbox has before a model is paid: one that cannot start ends the run here."""
         data = self._journal.once("sandbox", "", lambda: asdict(worker.hello))
         self._hello = Hello(**data)

@@ -1,6 +1,7 @@
 """The sealed test rows, before the models that are to be scored on them: one worker predicts for all."""
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +12,7 @@ import numpy as np
 
 from codegen_hpo.engine.independence import Mixed, charge, mix_rows
 from codegen_hpo.engine.journal import Journal
+from codegen_hpo.engine.outputs import models_of
 from codegen_hpo.engine.prediction import CannotPredictError, outputs_of, predict_job
 from codegen_hpo.engine.trial import npy
 from codegen_hpo.engine.worker import LazyWorker
@@ -18,7 +20,6 @@ from codegen_hpo.errors import CodegenHpoError, reading
 from codegen_hpo.records import Trial
 from codegen_hpo.sandbox.base import Sandbox, Worker
 from codegen_hpo.scoring.holdout import HeldOut
-from codegen_hpo.store.folder import RunFolder
 
 # What a model may take to predict: to start, times its training, and for each row, on a GPU's model more.
 _START_S, _TIMES, _ROW_S = 60.0, 2.0, 0.0005
@@ -37,6 +38,7 @@ class TestOpening:
     journal: Journal
     sandbox: Sandbox
     held_out: HeldOut
+    bundles: Sequence[Path]  # whose rows to predict are the validation rows
     threads: int
     _stuck: dict[str, str] = field(default_factory=dict)  # by a function's hash: its trial that did not end
     _mixed: Mixed | None = None
@@ -54,6 +56,7 @@ class TestOpening:
         """Whether the trial's model predicts in a fresh process what it predicted in training.
 
         Then its outputs for the test rows are a file of the run; otherwise it is recorded as disqualified.
+        Of folds, each model has to.
         """
         if self.journal.recall("disqualified", trial.name):
             return False
@@ -74,20 +77,23 @@ class TestOpening:
         self._ended.close()
 
     def _open(self, trial: Trial) -> dict[str, Any]:
-        folder = self.journal.folder
-        validation = outputs_file(folder, trial, "validation")
-        with reading(validation):
-            known = np.load(validation, allow_pickle=False)
-        mixed = self._rows()
+        folder, models = self.journal.folder, models_of(trial)
+        mixed, begin, names = self._rows(), 0, []
         # whoever trained so long needs no longer to predict a few times as many rows
         timeout_s = _START_S + _TIMES * trial.outcome.seconds + _ROW_S * len(mixed.places)
-        job = predict_job(folder, trial, threads=self.threads)
-        outputs = outputs_of(self._worker, replace(job, batch_rows=mixed.batch_rows, timeout_s=timeout_s))
-        if reason := charge(mixed, known, outputs, trial.outcome.device):
-            raise DependentError(reason)
-        name = outputs_file(folder, trial, "test").relative_to(folder.path).as_posix()
-        folder.write(name, npy(mixed.test(outputs)))
-        return {"outputs": name}
+        for model in models:
+            validation = folder.path / model.folder / "validation_outputs.npy"
+            with reading(validation):
+                known = np.load(validation, allow_pickle=False)
+            job = predict_job(folder, trial, model, threads=self.threads)
+            job = replace(job, batch_rows=mixed.batch_rows, timeout_s=timeout_s)
+            outputs = outputs_of(self._worker, job)
+            if reason := charge(mixed, known, outputs, trial.outcome.device, begin):
+                raise DependentError(f"{model.name}: {reason}" if len(models) > 1 else reason)
+            begin += len(known)
+            names.append(f"{model.folder}/test_outputs.npy")
+            folder.write(names[-1], npy(mixed.test(outputs)))
+        return {"outputs": names}
 
     def _rows(self) -> Mixed:
         """Which rows the worker sees, and in what order. Raises SandboxError if it does not start."""
@@ -99,10 +105,5 @@ class TestOpening:
         path = self.journal.folder.path
         place = self._ended.enter_context(tempfile.TemporaryDirectory(prefix="codegen-hpo-"))
         features = Path(place) / "rows"
-        self._mixed = mix_rows(features, path / "test", path / "bundle", self.held_out)
+        self._mixed = mix_rows(features, path / "test", self.bundles, self.held_out)
         return self.sandbox.open(features)
-
-
-def outputs_file(folder: RunFolder, trial: Trial, part: str) -> Path:
-    """The file of a trial's raw outputs for the "validation" or "test" rows: (rows, n_outputs) float32."""
-    return folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/{part}_outputs.npy"

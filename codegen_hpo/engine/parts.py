@@ -78,7 +78,7 @@ def find_sandbox(sandbox: str | Sandbox, settings: Settings, *, trusted: bool) -
     capacity = read_capacity(visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
     places = [
         choose_sandbox(sandbox, trusted=trusted, unsafe=settings.unsafe, device=device, limits=limits)
-        for device in devices(capacity, settings.device, settings.parallel)
+        for device in devices(capacity, settings.device, settings.at_once)
     ]
     return places[0] if len(places) == 1 else Spread(places)
 

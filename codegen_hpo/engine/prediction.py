@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_hpo.bundle import read_codec
+from codegen_hpo.engine.outputs import Model, Predictions, models_of
 from codegen_hpo.errors import SandboxError, reading
 from codegen_hpo.records import Job, Member, Status, Trial
 from codegen_hpo.sandbox.base import Sandbox, Worker
@@ -23,9 +23,9 @@ class CannotPredictError(SandboxError):
         self.status = status
 
 
-def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:
-    """The job that loads a trial's weights and predicts the rows of a folder of features, on the CPU."""
-    weights = folder.path / f"candidates/{trial.candidate}/trials/{trial.name}/weights.safetensors"
+def predict_job(folder: RunFolder, trial: Trial, model: Model, *, threads: int = 1) -> Job:
+    """The job that loads a model's weights and predicts the rows of a folder of features, on the CPU."""
+    weights = folder.path / model.folder / "weights.safetensors"
     with reading(weights):
         learnt = weights.read_bytes()
     return Job(
@@ -33,7 +33,7 @@ def predict_job(folder: RunFolder, trial: Trial, *, threads: int = 1) -> Job:
         source=source_of(folder, trial),
         arguments=trial.call.arguments,
         weights=learnt,
-        seed=trial.seed,
+        seed=model.seed,
         threads=threads,
     )
 
@@ -57,13 +57,15 @@ def predict_members(
 
     (rows,) for a regression, else (rows, n_classes). Raises CannotPredictError, and SandboxError.
     """
-    codec = read_codec(folder.path / "bundle")
-    jobs = [predict_job(folder, member.trial) for member in members]
+    known = Predictions.of(folder, len(models_of(members[0].trial)))
+    jobs = [
+        [predict_job(folder, member.trial, model) for model in models_of(member.trial)] for member in members
+    ]
     worker = sandbox.open(features)
     try:
         predictions = [
-            codec.decode(outputs_of(worker, job), member.trial.call.target_transform)
-            for member, job in zip(members, jobs, strict=True)
+            known.mean([outputs_of(worker, job) for job in of_member], member.trial.call.target_transform)
+            for member, of_member in zip(members, jobs, strict=True)
         ]
     finally:
         worker.close()

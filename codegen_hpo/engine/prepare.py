@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from codegen_hpo.bundle import write_bundle, write_rows
+from codegen_hpo.bundle import write_bundles, write_rows
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.scoring.baselines import baselines
 from codegen_hpo.scoring.holdout import HeldOut
@@ -30,22 +30,24 @@ def prepare(task: Task, seed: int, journal: Journal, written: Callable[[], None]
     folder = journal.folder
 
     def write() -> dict[str, Any]:
-        encoding = fit_encoding(task.frame, task.profile, task.split.fitted)
-        bundle = write_bundle(folder.path / "bundle", task, encoding, seed)
+        # with folds, of all rows that are not test rows: it looks at no label
+        fitted = task.split.free if task.split.folds else task.split.fitted
+        encoding = fit_encoding(task.frame, task.profile, fitted)
+        bundles = write_bundles(folder.path / "bundle", task, encoding, seed)
         test = folder.path / "test"
-        write_rows(test, bundle.folder, encoding, task.frame, bundle.test_rows)
-        HeldOut.of(task, bundle).save(folder.path / "labels")
+        write_rows(test, bundles[0].folder, encoding, task.frame, bundles[0].test_rows)
+        HeldOut.of(task, bundles).save(folder.path / "labels")
         folder.write_json("encoding.json", encoding.to_json())
         folder.write_json("task.json", task.to_json())
         give_back(len(task.frame))
         written()
         return {
-            "bundle_hash": bundle_hash(bundle.folder),
+            "bundle_hash": bundle_hash(folder.path / "bundle"),
             "table_hash": task.sha256,
             "versions": _versions(),
             "n_numeric": len(encoding.numeric_names),
             "n_categorical": len(encoding.categorical_names),
-            "baselines": [asdict(row) for row in baselines(task, encoding, bundle, test, seed=seed)],
+            "baselines": [asdict(row) for row in baselines(task, encoding, bundles, test, seed=seed)],
         }
 
     journal.once("prepared", "", write)
@@ -53,10 +55,10 @@ def prepare(task: Task, seed: int, journal: Journal, written: Callable[[], None]
 
 
 def bundle_hash(folder: Path) -> str:
-    """SHA-256 over the names and contents of a bundle's files, hexadecimal."""
+    """SHA-256 over the names and contents of the files of all bundles in the folder, hexadecimal."""
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.name.encode() + b"\0")
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_hpo.engine.opening import outputs_file
-from codegen_hpo.errors import reading
+from codegen_hpo.engine.outputs import Predictions
 from codegen_hpo.records import Trial
 from codegen_hpo.scoring.ensemble import MODELS, average, searched_rows, select
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.scoring.noise import LEVEL, noise
-from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.table.target import TargetCodec
 from codegen_hpo.task import Metric
 
 _COMPARED = 20  # trials that are compared with the winner; whoever ranks below is not level with it
@@ -44,9 +41,8 @@ class Selection:
 class Selector:
     """Selects among trained models."""
 
-    folder: RunFolder
     metric: Metric
-    target: TargetCodec
+    predictions: Predictions
     held_out: HeldOut
     seed: int
 
@@ -78,17 +74,9 @@ class Selector:
             ),
         )
 
-    def predictions(self, trial: Trial, rows: NDArray[np.int64] | None = None) -> Floats:
-        """A trial's predictions for the validation rows, or for those of these numbers."""
-        path = outputs_file(self.folder, trial, "validation")
-        with reading(path):
-            outputs = np.load(path, mmap_mode="r", allow_pickle=False)
-            chosen = np.array(outputs if rows is None else outputs[rows])
-        return self.target.decode(chosen, trial.call.target_transform)
-
     def _ensemble(self, trials: Sequence[Trial], most: int) -> dict[str, float]:
         rows = self._searched(trials)
-        library = np.stack([self.predictions(trial, rows) for trial in trials])
+        library = np.stack([self.predictions.validation(trial, rows) for trial in trials])
         labels = self.held_out.validation_y[rows]
         weights = select(self.metric, labels, library, most=most, seed=self.seed)
         return {trials[number].name: round(weight, 4) for number, weight in weights.items()}
@@ -98,7 +86,7 @@ class Selector:
     ) -> tuple[float | None, list[float]]:
         """The standard errors of the members' score, and of each trial's difference to the first one."""
         rows = self._searched(compared)
-        predictions = [self.predictions(trial, rows) for trial in compared]
+        predictions = [self.predictions.validation(trial, rows) for trial in compared]
         predictions.append(self._mean(members, trials, rows))
         labels = self.held_out.validation_y
         found = noise(self.metric, labels[rows], np.stack(predictions), rows=len(labels), seed=self.seed)
@@ -109,10 +97,10 @@ class Selector:
         self, members: Mapping[str, float], trials: Sequence[Trial], rows: NDArray[np.int64] | None = None
     ) -> Floats:
         chosen = [trial for trial in trials if trial.name in members]
-        predictions = [self.predictions(trial, rows) for trial in chosen]
+        predictions = [self.predictions.validation(trial, rows) for trial in chosen]
         return average(predictions, [members[trial.name] for trial in chosen])
 
     def _searched(self, trials: Sequence[Trial]) -> NDArray[np.int64]:
         """Numbers of validation rows: all, or as many as so many trials are quickly scored on."""
-        width = self.predictions(trials[0], np.arange(1)).size
+        width = self.predictions.validation(trials[0], np.arange(1)).size
         return searched_rows(self.metric, len(trials), len(self.held_out.validation_y), width, seed=self.seed)

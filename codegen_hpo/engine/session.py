@@ -5,10 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from codegen_hpo.author.base import Author
-from codegen_hpo.bundle import read_codec
+from codegen_hpo.bundle import bundle_folders, read_codec, row_count
 from codegen_hpo.contract import start_checker
 from codegen_hpo.engine.correspondence import Correspondence
 from codegen_hpo.engine.drafts import Drafts
@@ -94,7 +92,7 @@ class Session:
         """The session, with an event for whatever ends it."""
         journal = Journal(self.folder, self.sinks)
         journal.announce("settings", self.settings.to_json())
-        machine = Machine(self.settings, journal, self.sandbox, self.folder.path / "bundle")
+        machine = Machine(self.settings, journal, self.sandbox, self._bundles)
         try:
             with closing(machine):
 
@@ -119,14 +117,18 @@ class Session:
     def _run(self, journal: Journal, search: Search) -> None:
         runner = search.tuning.runner
         opening = TestOpening(
-            journal=journal, sandbox=self.sandbox, held_out=runner.held_out, threads=self.settings.threads
+            journal=journal,
+            sandbox=self.sandbox,
+            held_out=runner.held_out,
+            bundles=self._bundles,
+            threads=self.settings.threads,
         )
         finish = Finish(
             journal=journal,
             opening=opening,
             settings=self.settings,
             metric=self.task.metric,
-            target=runner.target,
+            predictions=runner.predictions,
             held_out=runner.held_out,
         )
         search.tuning.ending = opening.prepare
@@ -164,7 +166,7 @@ class Session:
         return str(error).replace(str(self.folder.path.absolute()), ".").replace(str(self.folder.path), ".")
 
     def _search(self, journal: Journal, machine: Machine) -> Search:
-        default_transform = read_codec(self.folder.path / "bundle").default
+        default_transform = read_codec(self._bundles[0]).default
         letters = self._letters(journal)
         ask, draft = (letters.ask, letters.draft) if letters else (None, None)
         # of the first session: more budget later changes nothing in how a hybrid shares the work
@@ -213,10 +215,15 @@ class Session:
         make = self.make_tuner
         return None if make is None else lambda candidate, _: make(candidate)
 
+    @property
+    def _bundles(self) -> tuple[Path, ...]:
+        return bundle_folders(self.folder.path / "bundle", self.settings.folds)
+
     def _training_rows(self) -> int:
-        path = self.folder.path / "bundle" / "train_y.npy"
+        """Of the first fold: another may have a few more or less."""
+        path = self._bundles[0] / "train_y.npy"
         with reading(path):
-            return len(np.load(path, mmap_mode="r", allow_pickle=False))
+            return row_count(path)
 
     def _letters(self, journal: Journal) -> Correspondence | None:
         if self.make_ask is None:

@@ -1,5 +1,6 @@
 """What a run was asked to do and may spend."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -35,6 +36,8 @@ class Settings:
     device: str = "auto"
     threads: int = 2  # of one trial
     parallel: int = 1  # trials at once
+    folds: int = 1  # trainings of each call, each without one fold; 1 is a validation part
+    folds_at_once: int = 1  # of a trial
     memory_bytes: int = 4 << 30
     trial_s: float = 300.0  # training time of one trial
     reseed: int = 3  # the best calls that are trained once more on a fresh seed
@@ -48,6 +51,18 @@ class Settings:
     temperature: float | None = None
     price: tuple[float, float] | None = None  # USD per million prompt and completion tokens
     budget: Budget = field(default_factory=Budget)
+
+    @property
+    def at_once(self) -> int:
+        """Trainings at once."""
+        return self.parallel * self.folds_at_once
+
+    @property
+    def turns(self) -> int:
+        """How many trainings of a trial follow one another, at the least."""
+        if self.prune == "off" or self.folds == 1:
+            return math.ceil(self.folds / self.folds_at_once)
+        return 1 + math.ceil((self.folds - 1) / self.folds_at_once)  # the first decides on the others
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -106,7 +106,8 @@ class Timekeeper:
     def _forecast(self, candidate: Candidate, trials: Sequence[Trial]) -> Forecast | None:
         """From the candidate's dry-run and those of the trials that ran its present text."""
         own = [trial for trial in trials if trial.code_hash == candidate.code_hash]
-        return make_forecast(candidate.space, self._checks(candidate), own, self.rows)
+        checks = self._checks(candidate)
+        return make_forecast(candidate.space, checks, own, self.rows, self.settings.turns)
 
     def _checks(self, candidate: Candidate) -> tuple[Check, ...]:
         """Of the dry-run of the very text that the candidate is."""

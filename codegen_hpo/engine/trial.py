@@ -2,22 +2,23 @@
 
 import io
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_hpo.bundle import read_codec
+from codegen_hpo.engine.outputs import Predictions, models
 from codegen_hpo.engine.pruning import Thresholds
 from codegen_hpo.engine.settings import Settings
-from codegen_hpo.records import Call, Candidate, Job, Outcome, Trial
-from codegen_hpo.sandbox.base import Hello, Worker
+from codegen_hpo.engine.worker import Team
+from codegen_hpo.records import Call, Candidate, FoldResult, Job, Outcome, Trial
+from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
-from codegen_hpo.table.target import TargetCodec
 from codegen_hpo.task import Metric
 
 START_UP_GRACE_S = 60.0  # building the model, the first epoch's end and sending weights, beyond training time
@@ -30,7 +31,7 @@ class TrialRunner:
     settings: Settings
     folder: RunFolder
     metric: Metric
-    target: TargetCodec
+    predictions: Predictions
     held_out: HeldOut
 
     @classmethod
@@ -40,7 +41,7 @@ class TrialRunner:
             settings=settings,
             folder=folder,
             metric=metric,
-            target=read_codec(folder.path / "bundle"),
+            predictions=Predictions.of(folder, settings.folds),
             held_out=HeldOut.load(folder.path / "labels"),
         )
 
@@ -49,7 +50,7 @@ class TrialRunner:
         candidate: Candidate,
         call: Call,
         number: int,
-        worker: Worker,
+        team: Team,
         device: str,
         seconds_left: float | None,
         *,
@@ -61,7 +62,7 @@ class TrialRunner:
         Args:
             seed: of the training; the run's if None.
         """
-        train_s = min(self.settings.trial_s, seconds_left or float("inf"))
+        train_s = min(self.settings.trial_s, seconds_left or float("inf")) / self.settings.turns
         job = Job(
             kind="train",
             source=candidate.source,
@@ -74,9 +75,10 @@ class TrialRunner:
             prune=prune,
         )
         began = time.monotonic()
-        outcome = worker.run(job)
+        outcomes = self._trained(team, job)
         wall_s = time.monotonic() - began
-        value = self.score(outcome, call)
+        outcome = self.together(outcomes, wall_s)
+        value = self.score(outcomes, call)
         if outcome.status == "ok" and value is None:
             outcome = replace(
                 outcome,
@@ -92,8 +94,9 @@ class TrialRunner:
             score=value,
             loss=None if value is None else self.metric.loss(value),
             seed=job.seed,
+            folds=() if value is None else self.fold_results(outcomes, call, job.seed),
         )
-        files = self._keep(trial, outcome)
+        files = self._keep(trial, outcomes)
         limits = {
             "train_s": job.train_s,
             "timeout_s": job.timeout_s,
@@ -104,7 +107,7 @@ class TrialRunner:
         return codec.trial_to_json(trial) | {
             "files": files,
             "job": limits,
-            "worker": worker_versions(worker.hello),
+            "worker": worker_versions(team.hello),
             "bundle_hash": self.folder.of_kind("prepared")[0].data["bundle_hash"],
             "wall_s": round(wall_s, 3),
         }
@@ -121,23 +124,87 @@ class TrialRunner:
             loss=None,
             seed=self.settings.seed,
         )
-        return codec.trial_to_json(trial) | {"files": self._keep(trial, trial.outcome), "wall_s": 0.0}
+        return codec.trial_to_json(trial) | {"files": self._keep(trial, ()), "wall_s": 0.0}
 
-    def score(self, outcome: Outcome, call: Call) -> float | None:
+    def jobs(self, job: Job) -> list[Job]:
+        """The job of each fold, on a seed of its own, so that their models differ as an ensemble's should."""
+        return [replace(job, seed=seed) for seed in self._seeds(job.seed)]
+
+    def together(self, outcomes: Sequence[Outcome], seconds: float) -> Outcome:
+        """The outcome of a trial: that of its one training; of folds the first's, or of one that failed.
+
+        Args:
+            outcomes: of the folds, up to the first that failed.
+            seconds: that all of them took.
+        """
+        folds, last = self.settings.folds, outcomes[-1]
+        if folds == 1:
+            return last
+        if last.status != "ok":
+            error = f"fold {len(outcomes)} of {folds}: {last.error}"
+            return replace(last, error=error, seconds=round(seconds, 3))
+        peak = max(outcome.peak_memory_bytes for outcome in outcomes)
+        return replace(outcomes[0], seconds=round(seconds, 3), peak_memory_bytes=peak)
+
+    def score(self, outcomes: Sequence[Outcome], call: Call) -> float | None:
         """The metric on the validation rows, None if there are no usable predictions."""
-        if outcome.status != "ok" or outcome.outputs is None:
+        outputs = [one.outputs for one in outcomes if one.status == "ok" and one.outputs is not None]
+        if len(outputs) < self.settings.folds:
             return None
-        predictions = self.target.decode(outcome.outputs, call.target_transform)
+        predictions = self.predictions.left_out(outputs, call.target_transform)
         return score(self.metric, self.held_out.validation_y, predictions)
 
-    def _keep(self, trial: Trial, outcome: Outcome) -> str:
+    def fold_results(self, outcomes: Sequence[Outcome], call: Call, seed: int) -> tuple[FoldResult, ...]:
+        """What each fold's training came to, of a call that has a score; none where there are no folds."""
+        if self.settings.folds == 1:
+            return ()
+        found, begin = [], 0
+        for outcome, own, seed_of in zip(outcomes, self.predictions.codecs, self._seeds(seed), strict=True):
+            assert outcome.outputs is not None
+            labels = self.held_out.validation_y[begin : begin + len(outcome.outputs)]
+            begin += len(labels)
+            found.append(
+                FoldResult(
+                    seed=seed_of,
+                    score=score(self.metric, labels, own.decode(outcome.outputs, call.target_transform)),
+                    seconds=outcome.seconds,
+                    points=len(outcome.curve),
+                    best_epoch=outcome.best_epoch,
+                    stopped=outcome.stopped,
+                )
+            )
+        return tuple(found)
+
+    def _seeds(self, seed: int) -> list[int]:
+        """Of each fold's training, given the trial's."""
+        return [model.seed for model in models("", "", seed, self.settings.folds)]
+
+    def _trained(self, team: Team, job: Job) -> list[Outcome]:
+        """The outcome of each fold, up to the first that failed.
+
+        The first fold decides for all where a hopeless training may be stopped: the others then end at the
+        same point of their curves.
+        """
+        first, *others = self.jobs(job)
+        if not job.prune or not others:
+            return team.run_folds([first, *others])
+        outcomes = team.run_folds([first])
+        if outcomes[0].status != "ok":
+            return outcomes
+        end = len(outcomes[0].curve) if outcomes[0].stopped == "pruned" else None
+        followed = [replace(other, prune=(), stop_after_epoch=end) for other in others]
+        return outcomes + team.run_folds(followed, first=1)
+
+    def _keep(self, trial: Trial, outcomes: Sequence[Outcome]) -> str:
         base = f"candidates/{trial.candidate}/trials/{trial.name}"
-        if outcome.outputs is not None:
-            self.folder.write(f"{base}/validation_outputs.npy", npy(outcome.outputs))
-        if outcome.weights is not None:
-            self.folder.write(f"{base}/weights.safetensors", outcome.weights)
-        if outcome.stdout:
-            self.folder.write(f"{base}/stdout.txt", outcome.stdout)
+        made = models(trial.candidate, trial.name, trial.seed, self.settings.folds)
+        for outcome, model in zip(outcomes, made, strict=False):
+            if outcome.outputs is not None:
+                self.folder.write(f"{model.folder}/validation_outputs.npy", npy(outcome.outputs))
+            if outcome.weights is not None:
+                self.folder.write(f"{model.folder}/weights.safetensors", outcome.weights)
+            if outcome.stdout:
+                self.folder.write(f"{model.folder}/stdout.txt", outcome.stdout)
         self.folder.write_json(f"{base}/trial.json", codec.trial_to_json(trial))
         return base
 

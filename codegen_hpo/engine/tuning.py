@@ -15,9 +15,9 @@ from codegen_hpo.engine.pruning import Thresholds, first_point, thresholds
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
-from codegen_hpo.engine.worker import Crew
+from codegen_hpo.engine.worker import Crew, Team
 from codegen_hpo.records import Call, Candidate, Trial, ranked
-from codegen_hpo.sandbox.base import Hello, Worker
+from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.store import codec
 from codegen_hpo.tuner.base import NoProposal, Tuner
 from codegen_hpo.tuner.drive import NotBegun, drive
@@ -119,8 +119,8 @@ class Tuning:
         def evaluate(turn: Turn) -> Trial:
             if turn.call.proposed_by != DEFAULT and self._is_late(turn):
                 raise NotBegun
-            with crew.taken() as worker:
-                return self._train(candidate, turn, worker)
+            with crew.taken() as team:
+                return self._train(candidate, turn, team)
 
         def tell(trial: Trial) -> None:
             first = not self._was_tried(candidate)
@@ -212,7 +212,7 @@ class Tuning:
             prune=() if call.proposed_by == DEFAULT else thresholds(self.settings.prune, own, first),
         )
 
-    def _train(self, candidate: Candidate, turn: Turn, worker: Worker) -> Trial:
+    def _train(self, candidate: Candidate, turn: Turn, team: Team) -> Trial:
         """The turn's trial, recorded as soon as it is there."""
 
         def produce() -> dict[str, Any]:
@@ -224,9 +224,9 @@ class Tuning:
                 candidate,
                 turn.call,
                 turn.number,
-                worker,
+                team,
                 # of the worker that trains, which after a resume may be on another machine
-                self.device(worker.hello),
+                self.device(team.hello),
                 None if left_s is None else max(1.0, left_s),
                 prune=turn.prune,
             )

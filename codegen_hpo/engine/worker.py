@@ -1,7 +1,9 @@
 """Workers that are opened when they are first needed, or in the background shortly before."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from queue import LifoQueue
 
@@ -64,29 +66,104 @@ class LazyWorker:
         return self._worker
 
 
-class Crew:
-    """The workers of one candidate, as many as trials run at once.
+class Team:
+    """The workers of one trial: one, or one a fold, each of which sees the bundle of its fold alone.
 
     Args:
-        open_worker: opens one.
+        openers: each opens the worker of a fold.
         met: told what each said of itself; may be called from several threads.
-        size: how many.
+        at_once: how many train side by side.
     """
 
-    def __init__(self, open_worker: Callable[[], Worker], met: Callable[[Hello], None], *, size: int) -> None:
-        self._workers = [LazyWorker(open_worker, met) for _ in range(size)]
-        self._idle: LifoQueue[LazyWorker] = LifoQueue()
+    def __init__(
+        self, openers: Sequence[Callable[[], Worker]], met: Callable[[Hello], None], *, at_once: int = 1
+    ) -> None:
+        self._workers = [LazyWorker(open_worker, met) for open_worker in openers]
+        self._at_once = at_once
+
+    @property
+    def hello(self) -> Hello:
+        """Of the first fold's worker."""
+        return self._workers[0].hello
+
+    def warm(self) -> None:
+        """Begins to open all workers."""
+        for worker in self._workers:
+            worker.warm()
+
+    def run(self, job: Job) -> Outcome:
+        """The outcome of a job on the first fold. Raises SandboxError."""
+        return self._workers[0].run(job)
+
+    def run_folds(self, jobs: Sequence[Job], first: int = 0) -> list[Outcome]:
+        """The outcome of each fold's job, the folds counted from `first`. Raises SandboxError.
+
+        Where one fails there are those up to the first that did: no job is begun after a failure.
+        """
+        left = deque(range(len(jobs)))
+        outcomes: list[Outcome | None] = [None] * len(jobs)
+        lock = threading.Lock()
+
+        def next_number() -> int | None:
+            with lock:
+                failed = any(outcome and outcome.status != "ok" for outcome in outcomes)
+                return None if failed or not left else left.popleft()
+
+        def work() -> None:
+            while (number := next_number()) is not None:
+                outcomes[number] = self._workers[first + number].run(jobs[number])
+
+        places = min(self._at_once, len(jobs))
+        if places == 1:
+            work()
+        else:
+            with ThreadPoolExecutor(places, thread_name_prefix="fold") as pool:
+                working = [pool.submit(work) for _ in range(places)]
+                try:
+                    for future in working:
+                        future.result()
+                except BaseException:  # Ctrl-C, or a worker that does not start: the others must not run on
+                    left.clear()
+                    self.close()
+                    raise
+        return _up_to_failure([outcome for outcome in outcomes if outcome])
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+
+
+class Crew:
+    """The workers of one candidate: a team for each of the trials that run at once.
+
+    Args:
+        openers: each opens the worker of a fold.
+        met: told what each said of itself; may be called from several threads.
+        size: trials at once.
+        at_once: folds of a trial that train side by side.
+    """
+
+    def __init__(
+        self,
+        openers: Sequence[Callable[[], Worker]],
+        met: Callable[[Hello], None],
+        *,
+        size: int,
+        at_once: int = 1,
+    ) -> None:
+        self._workers = [Team(openers, met, at_once=at_once) for _ in range(size)]
+        self._idle: LifoQueue[Team] = LifoQueue()
         for worker in reversed(self._workers):
             self._idle.put(worker)
 
     @property
-    def first(self) -> LazyWorker:
-        """The worker for what is done one at a time."""
+    def first(self) -> Team:
+        """The team for what is done one at a time."""
         return self._workers[0]
 
     @contextmanager
-    def taken(self) -> Iterator[LazyWorker]:
-        """An idle worker, for as long as it is needed."""
+    def taken(self) -> Iterator[Team]:
+        """An idle team, for as long as it is needed."""
         worker = self._idle.get()
         try:
             yield worker
@@ -141,6 +218,11 @@ class Crews:
         crew, self._next = self._next, None
         if crew:
             crew.close()
+
+
+def _up_to_failure(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    failed = next((number for number, one in enumerate(outcomes, 1) if one.status != "ok"), len(outcomes))
+    return list(outcomes[:failed])
 
 
 class _Spare:

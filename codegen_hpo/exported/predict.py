@@ -81,13 +81,14 @@ def predict(frame):
     """(rows,) values, or (rows, n_classes) probabilities, of a frame with the training table's columns."""
     run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
     encoded = read_encoding().transform(frame)
-    codec = TargetCodec.from_meta(run["meta"])
     total = sum(member["weight"] for member in run["members"])
-    return sum(
-        codec.decode(compute(run, member, encoded), member["arguments"].get("target_transform", ""))
-        * (member["weight"] / total)
-        for member in run["members"]
-    )
+    return sum(predict_member(run, member, encoded) * (member["weight"] / total) for member in run["members"])
+
+
+def predict_member(run, member, encoded):
+    """As `predict`, of one member: each learnt a target that was standardised for its own rows."""
+    codec = TargetCodec.from_meta({"kind": run["kind"], "target": member["target"]})
+    return codec.decode(compute(run, member, encoded), member["arguments"].get("target_transform", ""))
 
 
 def compute(run, member, encoded):
@@ -98,8 +99,8 @@ def compute(run, member, encoded):
         for start in range(0, len(x_num), BATCH_ROWS):
             output = model(x_num[start : start + BATCH_ROWS], x_cat[start : start + BATCH_ROWS]).float()
             output = output if output.dim() == 3 else output.unsqueeze(1)  # (rows, k, n_outputs)
-            outputs.append(average(output, run["meta"]["kind"]).numpy())
-    return np.concatenate(outputs) if outputs else np.empty((0, run["meta"]["n_outputs"]), np.float32)
+            outputs.append(average(output, run["kind"]).numpy())
+    return np.concatenate(outputs) if outputs else np.empty((0, run["facts"]["n_outputs"]), np.float32)
 
 
 def main():

@@ -1,14 +1,16 @@
 """Cheap models that every run is compared with: the mean or majority, a linear one, histogram boosting.
 
-They are fitted on the training and early-stopping rows of the bundle, on the target as it is. Bounds on the
-rows that they learn from and are scored on keep them to a few seconds: a million rows by twenty columns took
-6 s of CPU time in all.
+They are fitted on the training and early-stopping rows of the bundle, on the target as it is; where there are
+folds, on those of each fold, and the predictions for the test rows are averaged. Bounds on the rows that they
+learn from and are scored on keep them to a few seconds: a million rows by twenty columns took 6 s of CPU time
+in all.
 """
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
-from codegen_hpo.bundle import Bundle, array_pieces, picked_rows, some_rows
+from codegen_hpo.bundle import Bundle, array_pieces, picked_rows, row_count, some_rows
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.table.encoding import Encoded, Encoding
 from codegen_hpo.task import Task
@@ -63,55 +65,78 @@ class _Scored(NamedTuple):
     y: NDArray[Any]
 
 
+Fit = Callable[[Task, Encoding, _Fitted, int], Predict]
+
+
 def baselines(
-    task: Task, encoding: Encoding, bundle: Bundle, test: Path, *, seed: int = 0
+    task: Task, encoding: Encoding, bundles: Sequence[Bundle], test: Path, *, seed: int = 0
 ) -> tuple[Baseline, ...]:
     """The result of each baseline, in the order mean or majority, linear, boosting.
 
     Args:
-        encoding: of the bundle.
-        bundle: written, with training and validation rows.
-        test: the folder of the test rows' features, in the bundle's order.
+        encoding: of the bundles.
+        bundles: written, with training and validation rows; one, or one a fold.
+        test: the folder of the test rows' features, in the bundles' order.
     """
     classes = max(1, len(task.classes))
     most = min(SCORED_ROWS, max(2_000, SCORED_CELLS // classes))
-    scored = (
-        _Scored(bundle.folder, task.labels[bundle.validation_rows[:most]]),
-        _Scored(test, task.labels[bundle.test_rows[:most]]),
-    )
+    validations = [_Scored(b.folder, task.labels[b.validation_rows[:most]]) for b in bundles]
+    labels = np.concatenate([part.y for part in validations])
+    tested = _Scored(test, task.labels[bundles[0].test_rows[:most]])
     columns = max(1, len(encoding.cardinalities) + len(encoding.numeric_names))
     outputs = classes if task.kind == "multiclass" else 1
-    n_rows = len(task.split.fitted)
+    n_rows = max(map(_fitted_rows, bundles))
     linear_rows = min(LINEAR_ROWS, max(2_000, LINEAR_CELLS // (columns * outputs)))
     boosting_rows = min(BOOSTING_ROWS, max(2_000, BOOSTING_CELLS // (columns * outputs)))
 
-    def run(name: str, rows: int, fit: Callable[[Task, Encoding, _Fitted, int], Predict]) -> Baseline:
-        label = name if rows >= n_rows else f"{name} (on {rows} rows)"
+    def result(name: str, fit: Callable[[Bundle], Predict]) -> Baseline:
         begin = time.perf_counter()
+        found = []
         # one thread: those of OpenMP spin while they wait, and on a busy machine a fit of 0.3 s took 25 s
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline may stop short
-            predict = fit(task, encoding, _fitted(task, bundle, rows, seed), seed)
-            scores = [score(task.metric, part.y, _predicted(predict, part)) for part in scored]
-        seconds = round(time.perf_counter() - begin, 3)
-        return Baseline(name=label, seconds=seconds, validation_score=scores[0], test_score=scores[1])
+            for bundle, validation in zip(bundles, validations, strict=True):
+                predict = fit(bundle)
+                found.append([_predicted(predict, part) for part in (validation, tested)])
+        left_out, of_test = zip(*found, strict=True)
+        return Baseline(
+            name=name,
+            seconds=round(time.perf_counter() - begin, 3),
+            validation_score=score(task.metric, labels, np.concatenate(left_out)),
+            test_score=score(task.metric, tested.y, np.mean(of_test, axis=0)),
+        )
+
+    def learnt(fit: Fit, rows: int) -> Callable[[Bundle], Predict]:
+        def one(bundle: Bundle) -> Predict:
+            part = _fitted(bundle, rows, seed)
+            if task.kind != "regression" and (part.y == part.y[0]).all():  # there is nothing to tell apart
+                return _constant(task, bundle)
+            return fit(task, encoding, part, seed)
+
+        return one
+
+    def on(rows: int) -> str:
+        return "" if rows >= n_rows else f" (on {rows} rows)"
 
     return (
-        _constant(task, scored),
-        run("linear", linear_rows, _linear),
-        run(_boosting_name(columns), boosting_rows, _boosting),
+        result("mean" if task.kind == "regression" else "majority", partial(_constant, task)),
+        result(f"linear{on(linear_rows)}", learnt(_linear, linear_rows)),
+        result(f"{_boosting_name(columns)}{on(boosting_rows)}", learnt(_boosting, boosting_rows)),
     )
 
 
-def _fitted(task: Task, bundle: Bundle, most: int, seed: int) -> _Fitted:
+def _fitted_rows(bundle: Bundle) -> int:
+    return sum(row_count(bundle.folder / f"{part}_y.npy") for part in ("train", "inner"))
+
+
+def _fitted(bundle: Bundle, most: int, seed: int) -> _Fitted:
     """At most so many training and early-stopping rows, drawn at random."""
-    rows = some_rows(len(task.split.fitted), most, seed)
-    arrays = (
+    rows = some_rows(_fitted_rows(bundle), most, seed)
+    num, cat, y = (
         picked_rows([bundle.folder / f"{part}_{name}.npy" for part in ("train", "inner")], rows)
-        for name in ("num", "cat")
+        for name in ("num", "cat", "y")
     )
-    y = np.concatenate([task.labels[task.split.train], task.labels[task.split.inner]])
-    return _Fitted(Encoded(*arrays), y[rows])
+    return _Fitted(Encoded(num, cat), y)
 
 
 def _predicted(predict: Predict, part: _Scored) -> Scores:
@@ -126,21 +151,13 @@ def _predicted(predict: Predict, part: _Scored) -> Scores:
     return np.concatenate(predicted)
 
 
-def _constant(task: Task, scored: tuple[_Scored, ...]) -> Baseline:
+def _constant(task: Task, bundle: Bundle) -> Predict:
     """The mean, or the share of each class, of all fitted rows."""
-    begin = time.perf_counter()
-    y = task.labels[task.split.fitted]
+    y = np.concatenate([np.load(bundle.folder / f"{part}_y.npy") for part in ("train", "inner")])
     answer: Scores = np.array(y.mean())
     if task.kind != "regression":
         answer = np.bincount(y, minlength=len(task.classes)) / len(y)
-    same = [np.broadcast_to(answer, (len(part.y), *answer.shape)) for part in scored]
-    scores = [score(task.metric, part.y, guess) for part, guess in zip(scored, same, strict=True)]
-    return Baseline(
-        name="mean" if task.kind == "regression" else "majority",
-        seconds=round(time.perf_counter() - begin, 3),
-        validation_score=scores[0],
-        test_score=scores[1],
-    )
+    return lambda rows: np.broadcast_to(answer, (len(rows.x_num), *answer.shape))
 
 
 def _linear(task: Task, encoding: Encoding, part: _Fitted, seed: int) -> Predict:

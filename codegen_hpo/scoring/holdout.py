@@ -1,5 +1,6 @@
 """The labels that no sandbox sees, in the order in which their rows are predicted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ class HeldOut:
     test_rows: NDArray[np.int64]
 
     @classmethod
-    def of(cls, task: Task, bundle: Bundle) -> "HeldOut":
-        """The labels in the bundle's secret order."""
+    def of(cls, task: Task, bundles: Sequence[Bundle]) -> "HeldOut":
+        """The labels in the bundles' secret order: those that one fold leaves out after another's."""
+        rows = np.concatenate([bundle.validation_rows for bundle in bundles])
         return cls(
-            validation_y=task.labels[bundle.validation_rows],
-            test_y=task.labels[bundle.test_rows],
-            validation_rows=bundle.validation_rows,
-            test_rows=bundle.test_rows,
+            validation_y=task.labels[rows],
+            test_y=task.labels[bundles[0].test_rows],
+            validation_rows=rows,
+            test_rows=bundles[0].test_rows,
         )
 
     def save(self, folder: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from codegen_hpo.records import Call, Candidate, Check, Epoch, Finding, Outcome, Series, Trial
+from codegen_hpo.records import Call, Candidate, Check, Epoch, Finding, FoldResult, Outcome, Series, Trial
 from codegen_hpo.space import Space
 
 
@@ -76,13 +76,15 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
         "loss": trial.loss,
         "seed": trial.seed,
         "analysis": trial.analysis,
+        "folds": [fold._asdict() for fold in trial.folds],
     }
 
 
 def trial_from_json(data: Mapping[str, Any]) -> Trial:
     plain = ("number", "candidate", "code_hash", "score", "loss", "seed", "analysis")
     call, outcome = call_from_json(data["call"]), outcome_from_json(data["outcome"])
-    return Trial(call=call, outcome=outcome, **{name: data[name] for name in plain})
+    folds = tuple(FoldResult(**fold) for fold in data["folds"])
+    return Trial(call=call, outcome=outcome, folds=folds, **{name: data[name] for name in plain})
 
 
 def _numbers(row: Sequence[float | None]) -> tuple[float, ...]:

@@ -1,6 +1,8 @@
 """Cuts the rows into training, early-stopping, validation and test parts."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +22,40 @@ FEWEST = 20  # rows: below, no part holds enough to tell anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """Row numbers of each part, (rows,) int64; every row is in exactly one part."""
+class Fold:
+    """Row numbers of one training, (rows,) int64: what it learns from, and what it is scored on."""
 
     train: Ints  # without `inner`
     inner: Ints  # cut from the training rows, to stop early on
     validation: Ints
-    test: Ints
-    method: str  # one line for a person
-    seed: int
-    warnings: tuple[str, ...] = ()
 
     @property
     def fitted(self) -> Ints:
-        """`train` and `inner` together: what an encoding or a baseline is fitted on."""
+        """`train` and `inner` together."""
         return np.sort(np.concatenate([self.train, self.inner]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(Fold):
+    """Row numbers of each part, (rows,) int64; every row is in exactly one part."""
+
+    test: Ints
+    method: str  # one line for a person
+    seed: int
+    rule: Literal["random", "time", "group"] = "random"
+    groups: Ints | None = None  # (rows,) codes from -1, of a split by group
+    warnings: tuple[str, ...] = ()
+    folds: tuple[Fold, ...] = ()  # of the rows that are not test rows; none where `validation` is scored
+
+    @property
+    def trainings(self) -> tuple[Fold, ...]:
+        """The rows of each training of a call: one, or one a fold."""
+        return self.folds or (self,)
+
+    @property
+    def free(self) -> Ints:
+        """All rows that are not test rows, ascending."""
+        return np.sort(np.concatenate([self.fitted, self.validation]))
 
 
 def split_rows(rows: Rows, *, time_column: str | None, group_column: str | None, seed: int) -> Split:
@@ -84,7 +105,8 @@ def time_split(moments: Floats, *, column: str, seed: int, own_test: int = 0) ->
     undated = int(np.isnan(moments[:free]).sum())
     warnings = (f"{undated} rows without {column!r} are in training",) if undated else ()
     method = f"in the order of {column!r}: trained on the past, tested on the newest" + _own(own_test)
-    return _join(part, len(moments), method=method, seed=seed, warnings=warnings)
+    joined = _join(part, len(moments), method=method, seed=seed, warnings=warnings)
+    return replace(joined, rule="time")
 
 
 def group_split(groups: Levels, *, column: str, seed: int, own_test: int = 0) -> Split:
@@ -99,7 +121,32 @@ def group_split(groups: Levels, *, column: str, seed: int, own_test: int = 0) ->
     if shared:
         warnings = (f"{shared} groups of {column!r} are in the training table and in the test table, too",)
     method = f"random groups of {column!r}, none on two sides" + _own(own_test)
-    return _join(part, len(codes), method=method, seed=seed, warnings=warnings)
+    joined = _join(part, len(codes), method=method, seed=seed, warnings=warnings)
+    return replace(joined, rule="group", groups=codes)
+
+
+def inner_part(fitted: Ints, codes: Ints | None, groups: Ints | None, seed: Sequence[int]) -> Ints:
+    """The row numbers, of these, that are cut off to stop early on, as a split cuts them.
+
+    Args:
+        fitted: row numbers, ascending.
+        codes: class codes of all rows, to be spread alike.
+        groups: codes from -1 of all rows, to be left whole where there are two or more.
+        seed: of the draw.
+    """
+    generator = np.random.default_rng(seed)
+    shares = (min(INNER_SHARE, MOST_INNER / len(fitted)), 0.0, 0.0)
+    if groups is not None and len(known := np.unique(groups[fitted])) > 1:
+        ranks = generator.permutation(len(known)).astype(np.float64)
+        part = _cut_in_order(ranks[np.searchsorted(known, groups[fitted])], shares, "groups")
+    else:
+        order = generator.permutation(len(fitted))
+        if codes is not None:
+            order = order[np.argsort(codes[fitted][order], kind="stable")]
+        part = _interleave(order, shares, generator)
+        if codes is not None:
+            _every_class_trains(part, codes[fitted], order)
+    return np.asarray(fitted[part == _INNER])
 
 
 _TRAIN, _INNER, _VALIDATION, _TEST = range(4)

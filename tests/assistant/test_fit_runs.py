@@ -77,6 +77,7 @@ def fitted(small_table: pd.DataFrame, tmp_path: Path):  # type: ignore[no-untype
             sandbox=ScriptedSandbox(outcome),
             tuner="random",
             budget=Budget(trials=3),
+            folds=1,
             parallel=1,
             runs=tmp_path / "runs",
             environ={},

@@ -16,9 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from codegen_hpo.bundle import read_codec
 from codegen_hpo.cli.main import cli as commands
-from codegen_hpo.engine.opening import outputs_file
+from codegen_hpo.engine.outputs import Predictions
 from codegen_hpo.run import Run
 from codegen_hpo.scoring.ensemble import average
 from codegen_hpo.scoring.holdout import HeldOut
@@ -86,7 +85,7 @@ def run_of(home: Path) -> Callable[[str], Run]:
             target, others = KINDS[kind], set(KINDS.values()) - {KINDS[kind]}
             mixed_rows().drop(columns=list(others)).to_csv(home / f"{kind}.csv", index=False)
             options = ("--cookbook", "--trials", 2, "--threads", 1, "--text", "remark", "--quiet")
-            options += ("--parallel", 1)
+            options += ("--folds", 1, "--parallel", 1)
             fit(home / f"{kind}.csv", "--target", target, "--task", kind, "--candidates", 1,
                 "--runs", home / "runs" / kind, *options)  # fmt: skip
             runs[kind] = Run.open(next((home / "runs" / kind).iterdir()))
@@ -138,12 +137,8 @@ def called_json(*arguments: object, code: int = 0) -> dict[str, Any]:
 
 def recorded(run: Run) -> NDArray[np.float64]:
     """The predictions of the test rows from which the run's test score was made."""
-    codec, members = read_codec(run.path / "bundle"), run.model()
-    predictions = [
-        codec.decode(np.load(outputs_file(run.folder, trial, "test")), trial.call.target_transform)
-        for trial, _ in members
-    ]
-    return average(predictions, [weight for _, weight in members])
+    predictions, members = Predictions.of(run.folder, run.history.settings["folds"]), run.model()
+    return average([predictions.test(trial) for trial, _ in members], [weight for _, weight in members])
 
 
 def test_every_trial_runs_again_to_identical_numbers(run: Run) -> None:

@@ -186,7 +186,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = Task.from_table(_frame(), "y")
     budget = Budget(trials=1, seconds=60)
     return fit(
-        task, cookbook=True, budget=budget, candidates=1, parallel=1, trial_s=2, runs=runs, environ={}
+        task,
+        cookbook=True,
+        budget=budget,
+        candidates=1,
+        folds=1,
+        parallel=1,
+        trial_s=2,
+        runs=runs,
+        environ={},
     ).path
 
 

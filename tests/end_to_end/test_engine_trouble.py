@@ -58,7 +58,7 @@ def engine(docker_image: str) -> Iterator[SecondEngine]:
 @pytest.fixture(scope="module")
 def fit(engine: SecondEngine, noise: Path) -> tuple[object, ...]:
     """The command of every run here; its first process builds the image."""
-    command = ("fit", noise, "--target", "y", "--cookbook", "--candidates", 2, "--trials", 4)
+    command = ("fit", noise, "--target", "y", "--cookbook", "--candidates", 2, "--trials", 4, "--folds", 1)
     return (*command, "--trial-time", "60s", "--threads", 1, "--parallel", 1, "--sandbox", "docker")
 
 

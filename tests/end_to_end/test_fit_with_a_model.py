@@ -98,6 +98,8 @@ def _run_with_faults(cli, table: Path, sandbox: str, *more: str) -> Run:  # type
             "3",
             "--sandbox",
             sandbox,
+            "--folds",
+            "1",
             "--json",
             *more,
             env={"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-secret-of-the-test"},

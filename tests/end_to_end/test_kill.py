@@ -94,7 +94,7 @@ def kill_at(moment: Moment, runs: Path, *arguments: object, env: Mapping[str, st
 
 def test_five_kills_change_neither_proposals_nor_scores_nor_the_winner(noise: Path, tmp_path: Path) -> None:
     fit = ("fit", noise, "--target", "y", "--cookbook", "--candidates", 2, "--trials", 6)
-    fit += ("--trial-time", "60s", "--threads", 1, "--parallel", 2)
+    fit += ("--trial-time", "60s", "--threads", 1, "--folds", 1, "--parallel", 2)
     finish(*fit, "--runs", tmp_path / "whole")
     whole, runs = the_run(tmp_path / "whole"), tmp_path / "killed"
     assert {t.outcome.stopped for t in whole.history.trials} <= {"patience", "epochs"}, "the clock decided"
@@ -141,7 +141,7 @@ def test_a_killed_run_asks_its_model_nothing_twice_but_what_was_in_flight(
     noise: Path, tmp_path: Path, sandbox: str, more: tuple[str, ...]
 ) -> None:
     fit = ("fit", noise, "--target", "y", "--model", "scripted", "--trials", 4, "--sandbox", sandbox, *more)
-    fit += ("--trial-time", "60s", "--threads", 1, "--parallel", 1)
+    fit += ("--trial-time", "60s", "--threads", 1, "--folds", 1, "--parallel", 1)
 
     def env(server: ScriptedServer) -> dict[str, str]:
         return {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-none"}

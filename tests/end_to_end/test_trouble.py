@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 MIB = 1 << 20
 FIT = ("--target", "y", "--cookbook", "--candidates", 1, "--trial-time", "60s", "--threads", 1)
-FIT += ("--parallel", 1)
+FIT += ("--folds", 1, "--parallel", 1)
 
 
 @pytest.fixture
@@ -195,6 +195,7 @@ def test_three_hundred_trials_leave_nothing_behind(wall: str, noise: Path, tmp_p
         sandbox=wall,
         budget=Budget(trials=300),
         threads=1,
+        folds=1,
         parallel=1,
         device="cpu",
         runs=tmp_path,

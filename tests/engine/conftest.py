@@ -101,6 +101,7 @@ def start(task: Task, sandbox: ScriptedSandbox, tmp_path: Path) -> Callable[...,
             "budget": Budget(trials=6),
             "runs": tmp_path / "runs",
             "parallel": 1,
+            "folds": 1,
             "environ": {},
         }
         return fit(task, **options | changes)  # type: ignore[arg-type]

@@ -213,7 +213,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         validation_rows=np.arange(0),
         test_rows=np.arange(0),
     )
-    mixed = mix_rows(home / "rows", home / "test", bundle, held_out)
+    mixed = mix_rows(home / "rows", home / "test", [bundle], held_out)
     trains, predicts = ProcessSandbox().open(bundle), ProcessSandbox().open(home / "rows")
     yield Place(bundle, home / "test", held_out, mixed, trains, predicts)
     trains.close()
@@ -267,7 +267,7 @@ def test_the_batches_have_the_size_that_the_job_names(place: Place) -> None:
 
 
 def test_every_row_comes_back_to_its_place(place: Place, tmp_path: Path) -> None:
-    mixed = mix_rows(tmp_path / "rows", place.test, place.bundle, place.held_out)
+    mixed = mix_rows(tmp_path / "rows", place.test, [place.bundle], place.held_out)
     given = np.load(tmp_path / "rows" / "eval_num.npy")
     assert np.array_equal(mixed.test(given), np.load(place.test / "eval_num.npy"))
     assert np.array_equal(mixed.validation(given), np.load(place.bundle / "eval_num.npy")[mixed.compared])
@@ -286,7 +286,7 @@ def test_of_many_validation_rows_a_part_is_compared(tmp_path: Path) -> None:
         validation_rows=np.arange(0),
         test_rows=np.arange(0),
     )
-    mixed = mix_rows(tmp_path / "rows", tmp_path / "test", tmp_path / "validation", held_out)
+    mixed = mix_rows(tmp_path / "rows", tmp_path / "test", [tmp_path / "validation"], held_out)
     given = np.load(tmp_path / "rows" / "eval_num.npy")
     assert given.shape == (150_000 + 2 * MAX_COMPARED, 2)
     assert np.array_equal(mixed.validation(given)[:, 0], 2 * mixed.compared)
@@ -317,6 +317,7 @@ def fitted(tmp_path: Path, *sources: str) -> Run:
         sandbox="none",
         device="cpu",
         parallel=1,
+        folds=1,
         candidates=len(sources),
         tuner="random",
         budget=Budget(trials=2 * len(sources)),

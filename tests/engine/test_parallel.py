@@ -267,7 +267,7 @@ def test_a_worker_that_is_closed_while_it_opens_runs_no_job(sandbox: ScriptedSan
         assert closed.wait(30)
         return sandbox.open(Path())
 
-    crew = Crew(opened, lambda hello: None, size=1)
+    crew = Crew([opened], lambda hello: None, size=1)
     faults: list[SandboxError] = []
 
     def work() -> None:

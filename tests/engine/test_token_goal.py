@@ -46,6 +46,7 @@ def test_ten_trials_on_the_taxi_table_take_at_most_fifteen_thousand_tokens(
             base_url=server.base_url,
             sandbox=ScriptedSandbox(answer),
             budget=Budget(trials=10),
+            folds=1,
             reseed=0,
             runs=tmp_path,
             environ={},

@@ -139,7 +139,13 @@ def test_too_few_trials_for_a_tuner_are_refused_before_a_model_is_paid(
 
 def test_a_model_may_tune_what_the_cookbook_wrote(tmp_path: Path, task: Task) -> None:
     with ScriptedServer(answers("")) as server:
-        options = {"model": "scripted", "base_url": server.base_url, "environ": {}, "trial_s": 2.0}
+        options = {
+            "model": "scripted",
+            "base_url": server.base_url,
+            "environ": {},
+            "trial_s": 2.0,
+            "folds": 1,
+        }
         budget = Budget(trials=3)
         run = fit(task, cookbook=True, tuner="llm", candidates=1, budget=budget, runs=tmp_path, **options)
         run.resume(trials=4, base_url=server.base_url, environ={})

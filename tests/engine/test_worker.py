@@ -18,7 +18,7 @@ class Opened:
         self.made = self.closed = 0
 
     def crew(self) -> Crew:
-        return Crew(self._open, lambda hello: None, size=2)
+        return Crew([self._open], lambda hello: None, size=2)
 
     def _open(self) -> Worker:
         opened = self

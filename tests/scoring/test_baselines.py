@@ -23,7 +23,7 @@ def _run(y: np.ndarray, **options: object) -> tuple[Baseline, ...]:
     with tempfile.TemporaryDirectory() as place:
         bundle = write_bundle(Path(place) / "bundle", task, encoding, 0)
         write_rows(Path(place) / "test", bundle.folder, encoding, task.frame, bundle.test_rows)
-        return baselines(task, encoding, bundle, Path(place) / "test")
+        return baselines(task, encoding, [bundle], Path(place) / "test")
 
 
 def _features() -> pd.DataFrame:

@@ -15,7 +15,7 @@ def test_labels_follow_the_order_of_the_rows_to_predict(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=200)
     task = Task.from_table(pd.DataFrame({"x": x, "y": 10 * x}), "y")
     encoding = fit_encoding(task.frame.iloc[task.split.fitted], task.profile)
-    held_out = HeldOut.of(task, write_bundle(tmp_path / "bundle", task, encoding, 0))
+    held_out = HeldOut.of(task, [write_bundle(tmp_path / "bundle", task, encoding, 0)])
     features = np.load(tmp_path / "bundle" / "eval_num.npy")[:, 0].astype(float)
     assert np.corrcoef(features, held_out.validation_y)[0, 1] > 0.9999
     test = encoding.transform(task.frame.iloc[held_out.test_rows]).x_num[:, 0].astype(float)

@@ -30,7 +30,7 @@ def _prepared(frame: pd.DataFrame, folder: Path, **options: object) -> tuple[int
     encoding = fit_encoding(task.frame, task.profile, task.split.fitted)
     bundle = write_bundle(folder / "bundle", task, encoding, 0)
     write_rows(folder / "test", bundle.folder, encoding, task.frame, bundle.test_rows)
-    assert all(one.test_score is not None for one in baselines(task, encoding, bundle, folder / "test"))
+    assert all(one.test_score is not None for one in baselines(task, encoding, [bundle], folder / "test"))
     assert len(str(task)) < 10_000
     return len(encoding.numeric_names), len(encoding.cardinalities)
 

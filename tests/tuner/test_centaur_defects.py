@@ -194,6 +194,7 @@ def test_7_what_a_program_prints_is_no_metric(small_table: pd.DataFrame, tmp_pat
             task,
             cookbook=True,
             candidates=1,
+            folds=1,
             parallel=1,
             reseed=0,
             tuner=centaur,
