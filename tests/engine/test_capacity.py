@@ -37,6 +37,20 @@ def test_each_gpu_has_one_trial(device: str, gpus: int, expected: int) -> None:
     assert shares(8, gpus=gpus, device=device).parallel == expected
 
 
+@pytest.mark.parametrize(
+    ("cores", "given", "expected"),
+    [
+        (2, {}, (2, 1)),
+        (8, {}, (5, 1)),
+        (8, {"gib": 8}, (2, 4)),
+        (8, {"gpus": 1}, (1, 4)),
+        (8, {"parallel": 9}, (5, 1)),
+    ],
+)
+def test_folds_train_side_by_side(cores: int, given: dict[str, int], expected: tuple[int, int]) -> None:
+    assert shares(cores, folds=5, **given) == expected
+
+
 def test_what_is_given_stays_as_it_is() -> None:
     assert shares(2, parallel=3, threads=4) == (3, 4)
     assert shares(2, gib=1, parallel=2).parallel == 2

@@ -3,13 +3,14 @@
 import math
 import random
 import sys
+from dataclasses import replace
 
 import pytest
 
 from codegen_hpo.engine import course
 from codegen_hpo.engine.course import EPOCHS, PATIENCE_POINTS, PATIENCE_STEPS, POINT_ROWS, STEPS
 from codegen_hpo.engine.forecast import Forecast, make_forecast
-from codegen_hpo.records import Call, Check, Epoch, Outcome, Trial
+from codegen_hpo.records import Call, Check, Epoch, FoldResult, Outcome, Trial
 from codegen_hpo.resources import resource
 from codegen_hpo.space import Arguments, Choice, Float, Int, Space
 
@@ -54,6 +55,21 @@ def made(checks: list[Check], trials: list[Trial], rows: int = ROWS) -> Forecast
     forecast = make_forecast(SPACE, checks, trials, rows)
     assert forecast is not None
     return forecast
+
+
+def test_folds_one_after_the_other_take_so_many_times_as_long() -> None:
+    one = trial(1, SPACE.defaults())
+    fold = FoldResult(
+        seed=0, score=1.0, seconds=one.outcome.seconds, points=20, best_epoch=1, stopped="patience"
+    )
+    outcome = replace(one.outcome, seconds=3 * one.outcome.seconds)
+    trials = [replace(one, outcome=outcome, folds=(fold,) * 5)]
+    folds = make_forecast(SPACE, [], trials, ROWS, turns=3)
+    assert folds is not None
+    once, thrice = made([], [one]).cost(SPACE.defaults()), folds.cost(SPACE.defaults())
+    assert thrice.first_s == pytest.approx(3 * once.first_s)
+    assert thrice.whole_s == pytest.approx(3 * once.whole_s)
+    assert folds.usual_s == outcome.seconds
 
 
 def test_nothing_measured_is_no_forecast() -> None:
