@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from queue import LifoQueue
 
@@ -120,13 +120,15 @@ class Team:
             with ThreadPoolExecutor(places, thread_name_prefix="fold") as pool:
                 working = [pool.submit(work) for _ in range(places)]
                 try:
-                    for future in working:
+                    for future in as_completed(working):
                         future.result()
                 except BaseException:  # Ctrl-C, or a worker that does not start: the others must not run on
                     left.clear()
                     self.close()
                     raise
-        return _up_to_failure([outcome for outcome in outcomes if outcome])
+        found = [outcome for outcome in outcomes if outcome]
+        ends = (number for number, outcome in enumerate(found, 1) if outcome.status != "ok")
+        return found[: next(ends, None)]
 
     def close(self) -> None:
         for worker in self._workers:
@@ -218,11 +220,6 @@ class Crews:
         crew, self._next = self._next, None
         if crew:
             crew.close()
-
-
-def _up_to_failure(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    failed = next((number for number, one in enumerate(outcomes, 1) if one.status != "ok"), len(outcomes))
-    return list(outcomes[:failed])
 
 
 class _Spare:

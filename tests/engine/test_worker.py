@@ -1,9 +1,14 @@
 """Whose workers are open, and when."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from codegen_hpo.engine.worker import Crew, Crews
+import pytest
+
+from codegen_hpo.engine.worker import Crew, Crews, Team
+from codegen_hpo.errors import SandboxError
 from codegen_hpo.records import Job, Outcome
 from codegen_hpo.sandbox.base import Hello, Worker
 from codegen_hpo.testing import ScriptedSandbox
@@ -88,3 +93,52 @@ def test_nothing_is_left_of_what_was_prepared_in_vain() -> None:
     crews.close()
     crews.close()
     assert opened.made == opened.closed == 2
+
+
+class Side:
+    """A worker whose jobs end when they are told to."""
+
+    hello = Hello(python="3.11.0", torch="2.13.0", cuda="")
+
+    def __init__(self, answer: Callable[[], Outcome]) -> None:
+        self.answer, self.runs, self.closed = answer, 0, threading.Event()
+
+    def run(self, job: Job) -> Outcome:
+        self.runs += 1
+        return self.answer()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_fold_that_fails_lets_no_other_begin() -> None:
+    second_began = threading.Event()
+
+    def first() -> Outcome:
+        assert second_began.wait(30)
+        return Outcome(status="nan", error="first")
+
+    def second() -> Outcome:
+        second_began.set()
+        return Outcome(status="nan", error="second")
+
+    sides = [Side(first), Side(second), Side(lambda: Outcome(status="ok"))]
+    team = Team([partial(lambda one: one, side) for side in sides], lambda hello: None, at_once=2)
+    outcomes = team.run_folds([Job(kind="train", source="")] * 3)
+    assert [outcome.error for outcome in outcomes] == ["first"], "the first fold that fails, not the fastest"
+    assert sides[2].runs == 0
+
+
+def test_a_worker_that_does_not_start_ends_the_other_folds() -> None:
+    def broken() -> Worker:
+        raise SandboxError("the engine is gone")
+
+    def works() -> Outcome:
+        assert side.closed.wait(30)
+        return Outcome(status="killed")
+
+    side = Side(works)
+    team = Team([lambda: side, broken], lambda hello: None, at_once=2)
+    with pytest.raises(SandboxError, match="the engine is gone"):
+        team.run_folds([Job(kind="train", source="")] * 2)
+    assert side.closed.is_set()
