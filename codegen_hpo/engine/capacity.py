@@ -37,8 +37,8 @@ def share(
 
     One trial a GPU. Without one, as many as there are cores, four at most: two trainings side by side with a
     thread each took 0.40 to 0.60 of what they took one after the other with two threads (the cookbook's plr
-    and mlp on 6,400 taxi trips, batches of 64 to 1024, two busy cores, medians of three). Never more than
-    there is memory for, should each use all that it may.
+    on 6,400 taxi trips, two busy cores, medians of three). Never more than there is memory for, should each
+    use all that it may.
 
     Args:
         device: "auto", "cpu", "cuda" or "cuda:1".
