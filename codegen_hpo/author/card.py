@@ -28,6 +28,7 @@ class _Card:
 
     table: str
     rows: int
+    sampled_of: int | None  # rows of the whole table; None where all are used
     parts: str
     target: str
     kind: str
@@ -69,6 +70,7 @@ def _card(task: Task, private: bool, columns: int) -> _Card:
     return _Card(
         table="private" if private else task.name,
         rows=len(task.frame),
+        sampled_of=task.sample.of if task.sample else None,
         parts=f"{len(split.train):,} for training, {len(split.inner):,} for early stopping, "
         f"{len(split.validation):,} for validation, the rest is sealed"
         if columns
