@@ -11,7 +11,8 @@ from pandas.api.types import infer_dtype, is_object_dtype
 
 from codegen_hpo.errors import DataError
 from codegen_hpo.table.delimited import read_delimited
-from codegen_hpo.table.encoding import PIECE, level_name, levels_of
+from codegen_hpo.table.encoding.arrays import PIECE
+from codegen_hpo.table.encoding.levels import level_name, levels_of
 from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.names import refuse_duplicates
 from codegen_hpo.table.parquet import read_parquet

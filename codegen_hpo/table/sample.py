@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import Ints, levels_of
+from codegen_hpo.table.encoding.arrays import Ints
+from codegen_hpo.table.encoding.levels import levels_of
 from codegen_hpo.table.labels import read_labels
 from codegen_hpo.table.rows import Rows
 
