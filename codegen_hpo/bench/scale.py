@@ -101,8 +101,8 @@ def to_json(fits: Sequence[Scaled], facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"facts": dict(facts), "fits": [asdict(fit) for fit in fits]}
 
 
-def page(data: Mapping[str, Any]) -> str:
-    """The page of what `to_json` gave."""
+def page(data: Mapping[str, Any], picture: Path | None = None) -> str:
+    """The page of what `to_json` gave, which shows the picture that lies beside it."""
     fits = [Scaled(**fit) for fit in data["fits"]]
     names = [name for name, _ in PHASES]
     lines = [
@@ -150,6 +150,8 @@ def page(data: Mapping[str, Any]) -> str:
         lines.append(
             f"| {fit.rows:,} | {fit.format} | {' | '.join(sizes)} | {fit.peak:.2f} | {fit.peak_phase} |"
         )
+    if picture:
+        lines += ["", f"![{picture.stem}]({picture.name})"]
     lines += ["", *(f"- {name}: {value}" for name, value in data["facts"].items()), ""]
     return "\n".join(lines)
 

@@ -70,6 +70,6 @@ def scale(
         if json_file:  # after each: a large one may take an hour
             text = json.dumps(to_json(fits, facts), indent=1, allow_nan=False)
             json_file.write_text(text + "\n", encoding="utf-8")
-    click.echo(page(to_json(fits, facts)), nl=False)
+    click.echo(page(to_json(fits, facts), plot_file), nl=False)
     if plot_file:
         plot(fits, plot_file)

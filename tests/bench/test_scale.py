@@ -55,6 +55,8 @@ def test_the_page_tells_every_fit(tmp_path: Path) -> None:
     assert "to the power of 1.00" in text
     assert "2.00" in text
     assert "- cores: 2" in text
+    assert "![" not in text
+    assert "\n\n![scale](scale.png)\n\n- cores" in page(to_json(fits, {"cores": 2}), tmp_path / "scale.png")
     plot(fits, tmp_path / "scale.png")
     assert (tmp_path / "scale.png").stat().st_size > 1_000
 
