@@ -45,7 +45,7 @@ def fit(
     parallel: int | None = None,
     threads: int | None = None,
     memory_bytes: int = 4 << 30,
-    trial_s: float = 300.0,
+    trial_s: float | None = None,
     reseed: int = 3,
     ensemble: int = 8,
     prune: str = "off",
@@ -74,7 +74,8 @@ def fit(
             not know the results of the trials under way; 1 lets it know them all.
         threads: CPU threads of a trial; up to 4, shared among those at once.
         memory_bytes: of a trial.
-        trial_s: training time of one trial, seconds.
+        trial_s: training time of one trial, seconds; by default 300, and at most a third of the budget's, so
+            that no single call eats the run.
         reseed: how many of the best calls are trained once more on a fresh seed before the winner is named.
             They count as trials; of ten or more trials, at most a fifth is kept for them. 0 is none.
         ensemble: most members of the final model; 1 makes it the best trial alone.
@@ -123,7 +124,7 @@ def fit(
         parallel=shares.parallel,
         threads=shares.threads,
         memory_bytes=memory_bytes,
-        trial_s=trial_s,
+        trial_s=budget.usual_trial_s if trial_s is None else trial_s,
         reseed=reseed,
         ensemble=ensemble,
         prune=prune,

@@ -6,6 +6,9 @@ from typing import Any
 
 from codegen_hpo.tuner.make import TunerOptions
 
+TRIAL_S = 300.0
+_TRIALS = 3  # for which there is time at least
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -16,6 +19,11 @@ class Budget:
     tokens: int | None = None
     usd: float | None = None
     patience: int | None = None  # trials in a row that did not improve on the best
+
+    @property
+    def usual_trial_s(self) -> float:
+        """Training time of one trial where nobody says otherwise."""
+        return TRIAL_S if self.seconds is None else min(TRIAL_S, self.seconds / _TRIALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +44,7 @@ class Settings:
     threads: int = 2  # of one trial
     parallel: int = 1  # trials at once
     memory_bytes: int = 4 << 30
-    trial_s: float = 300.0  # training time of one trial
+    trial_s: float = TRIAL_S  # training time of one trial
     reseed: int = 3  # the best calls that are trained once more on a fresh seed
     ensemble: int = 8  # most members of the final model; 1 is the best trial alone
     prune: str = "off"  # one of pruning.Prune: what stops hopeless trainings

@@ -107,6 +107,11 @@ def test_an_unknown_tuner_is_named_with_those_that_there_are(data: Path) -> None
     assert "tpe" in error.hint
 
 
+def test_a_comparison_may_be_one_on_a_sample(data: Path) -> None:
+    _, output, _ = compare(data, "--rows", "50", "--tuners", "magic")
+    assert "sample of 50 of 200 rows" in output
+
+
 def test_a_missing_file_of_source_is_an_error_that_names_it(data: Path) -> None:
     _, _, error = compare(data, "--source", "nowhere.py")
     assert isinstance(error, ConfigError)
