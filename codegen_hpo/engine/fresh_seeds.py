@@ -7,7 +7,6 @@ budget, and the tuner is not told of them: a search that goes on later proposes 
 """
 
 import itertools
-import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 from codegen_hpo.engine.correspondence import Spending
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import trained
+from codegen_hpo.engine.reserve import FEWEST, SHARE, call_of, firsts, trained_again
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
@@ -27,9 +27,6 @@ from codegen_hpo.sandbox.base import Hello, Worker
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.tuner.drive import NotBegun, drive
-
-_FEWEST = 8  # trials of a search: of fewer, none is trained again
-_SHARE = 4  # so many trials of the search for one on a fresh seed
 
 _PART = "fresh"  # of the keys of such trials
 
@@ -60,15 +57,15 @@ class FreshSeeds:
             crew_of: the workers of the candidate with that name.
         """
         texts = {candidate.code_hash: candidate for candidate in candidates}
-        calls = [first for first in ranked(_firsts(trials)) if first.code_hash in texts]
+        calls = [first for first in ranked(firsts(trials)) if first.code_hash in texts]
         turns = iter(self._turns(calls, trials))
 
         def evaluate(turn: "_Turn") -> Trial:
-            if not self.journal.recall("trial", turn.key) and not self._has_time(turn.first):
-                raise NotBegun
+            if not self.journal.recall("trial", turn.key):
+                self._require_time(turn.first, trials)
             candidate = texts[turn.first.code_hash]
             with crew_of(candidate.name).taken() as worker:
-                produce = partial(self._trained, candidate, turn, worker)
+                produce = partial(self._trained, candidate, turn, worker, trials)
                 return codec.trial_from_json(self.journal.once("trial", turn.key, produce))
 
         def abandon() -> None:
@@ -93,7 +90,7 @@ class FreshSeeds:
         known = {event.key for event in before}
         number = max([last, *(event.data["number"] for event in before)])
         turns = [_Turn(number, f"{first.candidate}/{_PART}/{first.name}", first) for first in calls]
-        budget, count = self.settings.budget.trials, _wanted(self.settings, trials)
+        budget, count = self.settings.budget.trials, trained_again(self.settings, trials)
         if budget is None:
             turns = turns[:count]
         else:
@@ -101,20 +98,27 @@ class FreshSeeds:
         new = [turn for turn in turns if turn.key not in known][:count]
         return [turn._replace(number=number + place) for place, turn in enumerate(new, start=1)]
 
-    def _has_time(self, first: Trial) -> bool:
-        left_s = self.timekeeper.left_s
-        return left_s is None or left_s >= first.outcome.seconds
+    def _require_time(self, first: Trial, trials: Sequence[Trial]) -> float | None:
+        """The seconds that are left for it, None without a limit. Raises NotBegun if they are too few."""
+        left_s = self.timekeeper.fresh_s(trials)
+        if left_s is not None and left_s < first.outcome.seconds:
+            raise NotBegun
+        return left_s
 
-    def _trained(self, candidate: Candidate, turn: "_Turn", worker: Worker) -> dict[str, Any]:
-        first, left_s = turn.first, self.timekeeper.left_s
+    def _trained(
+        self, candidate: Candidate, turn: "_Turn", worker: Worker, trials: Sequence[Trial]
+    ) -> dict[str, Any]:
+        first, device = turn.first, self.device(worker.hello)
+        left_s = self._require_time(first, trials)  # the worker may have been opened just now
         call = Call(arguments=first.call.arguments, proposed_by=f"fresh seed of {first.name}")
         data = self.runner.run(
             candidate,
             call,
             turn.number,
             worker,
-            self.device(worker.hello),
+            device,
             left_s,
+            grace_s=self.timekeeper.grace_s(left_s),
             seed=(first.seed + 1) % 2**32,
         )
         return {**data, **Spending("", 0)._asdict(), "predicted_s": round(first.outcome.seconds, 3)}
@@ -137,23 +141,8 @@ def kept_back(settings: Settings, journal: Journal) -> int:
         return 0
     before = [e for e in journal.folder.of_kind("trial") if e.number < journal.last_end]
     new = settings.budget.trials - len(trained([codec.trial_from_json(event.data) for event in before]))
-    kept = min(settings.reseed, new // (_SHARE + 1))
-    return (kept if new - kept >= _FEWEST else 0) + sum(_is_fresh(event) for event in before)
-
-
-def kept_seconds(settings: Settings, trials: Sequence[Trial]) -> float:
-    """How many of the budget's seconds are kept for fresh seeds, when a search has had these trials."""
-    if settings.budget.seconds is None:
-        return 0.0
-    best = ranked(_firsts(trials))[: _wanted(settings, trials)]
-    needed_s = sum(trial.outcome.seconds for trial in best) / settings.parallel
-    return min(needed_s, settings.budget.seconds / (_SHARE + 1))
-
-
-def _wanted(settings: Settings, trials: Sequence[Trial]) -> int:
-    """How many calls of a search with these trials are to be trained again."""
-    searched = len(trained(trials))
-    return min(settings.reseed, searched // _SHARE) if searched >= _FEWEST else 0
+    kept = min(settings.reseed, new // (SHARE + 1))
+    return (kept if new - kept >= FEWEST else 0) + sum(_is_fresh(event) for event in before)
 
 
 def fresh_trials(folder: RunFolder) -> list[Trial]:
@@ -177,31 +166,21 @@ def best_call(trials: Sequence[Trial], usable: Sequence[Trial], *, contenders: i
         usable: those with a score whose models may be used.
         contenders: how many calls; 0 is as 1.
     """
-    failed = {_call(trial) for trial in trials if trial.loss is None}
+    failed = {call_of(trial) for trial in trials if trial.loss is None}
     scored: dict[tuple[str, str], list[Trial]] = defaultdict(list)
     for trial in usable:
-        scored[_call(trial)].append(trial)
+        scored[call_of(trial)].append(trial)
 
     def standing(trial: Trial) -> tuple[bool, float]:
-        return _call(trial) in failed, fmean(t.loss for t in scored[_call(trial)] if t.loss is not None)
+        return call_of(trial) in failed, fmean(t.loss for t in scored[call_of(trial)] if t.loss is not None)
 
-    top = ranked(_firsts(usable))[: max(1, contenders)]
-    return ranked(scored[_call(min(top, key=standing))])[0]
+    top = ranked(firsts(usable))[: max(1, contenders)]
+    return ranked(scored[call_of(min(top, key=standing))])[0]
 
 
 def seeds_of(trial: Trial, usable: Sequence[Trial]) -> list[Trial]:
     """The trials of the same call, this one among them: they differ in their seeds."""
-    return [other for other in usable if _call(other) == _call(trial)]
-
-
-def _firsts(trials: Sequence[Trial]) -> list[Trial]:
-    """The first trial of each call."""
-    return list({_call(trial): trial for trial in sorted(trials, key=lambda t: -t.number)}.values())
-
-
-def _call(trial: Trial) -> tuple[str, str]:
-    """What is the same in trials that differ in their seeds alone."""
-    return trial.code_hash, json.dumps(dict(trial.call.arguments), sort_keys=True)
+    return [other for other in usable if call_of(other) == call_of(trial)]
 
 
 def _fresh_events(folder: RunFolder) -> list[Event]:

@@ -4,10 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.engine.worker import Crew
 from codegen_hpo.errors import Interrupted, SandboxError
@@ -283,3 +285,56 @@ def test_a_worker_that_is_closed_while_it_opens_runs_no_job(sandbox: ScriptedSan
     thread.join(30)
     assert faults
     assert not sandbox.jobs
+
+
+class Clock:
+    """A run's clock that stands until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_trained_beside_a_slow_trial_is_kept_when_the_time_is_over_at_a_resume(
+    start: Start, sandbox: ScriptedSandbox, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, usual, told_of, beside = Clock(), sandbox._script, set(), threading.Event()
+    monkeypatch.setattr(Journal.__init__, "__defaults__", ((), clock))
+    lock, slow = threading.Lock(), []
+
+    def script(job: Job) -> Outcome:
+        outcome = usual(job)
+        if job.kind != "train":
+            return outcome
+        with lock:
+            slow.append(job.arguments)
+        if job.arguments == slow[0]:
+            clock.now = 2.0  # the defaults
+        elif job.arguments == slow[1]:
+            assert beside.wait(30)
+            clock.now = 58.0
+        else:
+            time.sleep(0.1)
+        return replace(outcome, seconds=8.0)
+
+    class Watch:
+        def receive(self, event: Event) -> None:
+            if event.kind == "trial":
+                told_of.add(event.data["number"])
+                if {3, 4} <= told_of:
+                    beside.set()
+
+    run = start(
+        sandbox=ScriptedSandbox(script),
+        budget=Budget(trials=None, seconds=60.0),
+        parallel=2,
+        reseed=0,
+        sinks=[Watch()],
+    )
+    assert len(run.history.trials) == 4
+    events = len(run.folder.events)
+    run.resume(author=ScriptedAuthor([source]), sandbox=sandbox)
+    added = [(event.kind, event.key) for event in run.folder.events[events:]]
+    assert added == [("settings", ""), ("finished", "")]
+    assert len(run.folder.of_kind("trial")) == 4

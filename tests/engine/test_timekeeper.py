@@ -130,6 +130,7 @@ def test_a_call_that_does_not_fit_the_time_left_is_refused(
         sandbox=sandbox,
         tuner=lambda candidate: Widths([8, 400, 8]),
         budget=Budget(trials=3, seconds=60),
+        trial_s=300.0,
     )
     assert widths(run) == [16, 8, 8]
     assert re.search(r"takes about \d+ s, and (60|59|58) s are left", refused(run)[0].outcome.error)
@@ -144,6 +145,7 @@ def test_endless_refusals_end_the_search(
         sandbox=sandbox,
         tuner=lambda candidate: Widths([8, *range(400, 500)]),
         budget=Budget(trials=20, seconds=60),
+        trial_s=300.0,
     )
     assert widths(run) == [16, 8]
     assert len(refused(run)) == REFUSALS
@@ -156,7 +158,11 @@ def test_more_time_takes_such_a_search_up_again(
 ) -> None:
     make = lambda candidate: Widths([8, *range(400, 500)])  # noqa: E731 - as a caller would
     run = start(
-        author=ScriptedAuthor([source]), sandbox=slow(100.0), tuner=make, budget=Budget(trials=4, seconds=60)
+        author=ScriptedAuthor([source]),
+        sandbox=slow(100.0),
+        tuner=make,
+        budget=Budget(trials=4, seconds=60),
+        trial_s=300.0,
     )
     run.resume(seconds=5000, author=ScriptedAuthor([source]), sandbox=slow(100.0), tuner=make)
     assert widths(run) == [16, 8, 405, 406]
