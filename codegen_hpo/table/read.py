@@ -72,7 +72,10 @@ def as_texts(frame: pd.DataFrame) -> pd.DataFrame:
         for name, dtype in frame.dtypes.items()
         if is_object_dtype(dtype) and infer_dtype(frame[str(name)]) != "string"
     ]
-    return frame.assign(**{name: _texts(frame[name]) for name in mixed}) if mixed else frame
+    frame = frame.copy(deep=False)
+    for name in mixed:
+        frame[name] = _texts(frame[name])
+    return frame
 
 
 def _texts(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -73,6 +73,15 @@ def test_both_ways_of_reading_give_equal_tables(
         pd.testing.assert_frame_equal(pieces, whole, check_exact=True)
 
 
+def test_a_mixed_column_of_a_large_file_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "LARGE", 0)
+    monkeypatch.setattr(delimited, "_mixed", lambda frame: ["self"])
+    (tmp_path / "t.csv").write_text("self,n\n1,2\nword,3\n")
+    assert read_table(tmp_path / "t.csv").frame["self"].tolist() == ["1", "word"]
+
+
 def test_a_packed_large_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "LARGE", 0)
     frame = pd.DataFrame({"a": np.arange(2_000), "b": ["x", "00501"] * 1_000})
