@@ -8,7 +8,7 @@ import click
 from codegen_hpo.cli.fit import TRIALS
 from codegen_hpo.cli.fit import command as fit_command
 from codegen_hpo.cli.parameters import SEED, json_option
-from codegen_hpo.cli.tuning import most_trials, take_tuning, tuning_options
+from codegen_hpo.cli.tuning import most_trials, parallel_option, take_tuning, tuning_options
 from codegen_hpo.tuner.names import needs_model
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _ALIKE = (
     "unsafe",
     "device",
     "threads",
-    "parallel",
     "price",
     "reply_tokens",
 )
@@ -66,6 +65,7 @@ _SHARED = ("about", "cookbook", *_TABLE, *_ALIKE, *_RENAMED)
     help="The comparison's folder. [default: comparisons/DATA-TARGET]",
 )
 @tuning_options
+@parallel_option
 @click.option("-q", "--quiet", is_flag=True, help="Print the table only.")
 @json_option
 def command(
@@ -149,6 +149,7 @@ def _conditions(options: dict[str, Any], tuners: list[str]) -> "Conditions":
         tuning=take_tuning(options),
         trial_s=options["trial_time"],
         reply_s=options["reply_time"],
+        parallel=options["parallel"],
         memory_bytes=int(options["memory_gib"] * 2**30),
         **{name: options[name] for name in _ALIKE},
     )
