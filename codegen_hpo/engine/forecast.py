@@ -94,9 +94,8 @@ def make_forecast(
     """
     trained = [trial for trial in trials if trial.loss is not None and _measurable(_point_s(trial))]
     measured = [_Measured(trial.call.arguments, _point_s(trial), dry=False) for trial in trained]
-    rows_a_point = rows / course.points_a_pass(rows)
     measured += [
-        _Measured(check.arguments, check.row_s * rows_a_point, dry=True)
+        _Measured(check.arguments, check.row_s * rows / course.points_a_pass(check.arguments, rows), dry=True)
         for check in checks
         if _measurable(check.row_s)
     ]
