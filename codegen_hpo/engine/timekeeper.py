@@ -140,8 +140,14 @@ class Timekeeper:
         return make_forecast(candidate.space, self._checks(candidate), own, self.rows)
 
     def _checks(self, candidate: Candidate) -> tuple[Check, ...]:
-        """Of the dry-run of the very text that the candidate is."""
+        """Of the dry-run of the very text that the candidate is; none where trials have a GPU.
+
+        A dry-run is one on the CPU, where other arguments drive the cost.
+        """
         folder = self.journal.folder
+        began = folder.find("sandbox", "")
+        if self.settings.device != "cpu" and began and began.data["cuda"]:
+            return ()
         for event in folder.of_kind("candidate"):
             if event.data["code_hash"] == candidate.code_hash:
                 dry_run = folder.find("dry_run", event.key)

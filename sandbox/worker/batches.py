@@ -3,9 +3,9 @@
 from itertools import pairwise
 from typing import NamedTuple
 
-# Rows between two looks at the early-stopping rows, at most and but for a part of a batch: on a large table,
-# training can so stop, and keep its best weights, inside a pass. These rows are gathered at once, which bounds
-# the copy.
+# Rows between two looks at the early-stopping rows, at most, but for a part of a batch: on a large table,
+# training can so stop, and keep its best weights, inside a pass. These rows are gathered at once, which
+# bounds the copy.
 POINT_ROWS = 1 << 18
 
 
@@ -18,7 +18,7 @@ class Span(NamedTuple):
 
 
 def spans(rows: int, batch_size: int) -> list[Span]:
-    """The spans of a pass, as equal as whole batches allow: as many for every size of batch that is no larger.
+    """The spans of a pass, as equal as whole batches allow, and as many for each size of batch.
 
     A last batch of one row joins the one before it: it has no variance, on which batch normalisation fails.
     """

@@ -13,8 +13,10 @@ from codegen_hpo.engine.timekeeper import REFUSALS
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Call, Check, Epoch, Event, Job, Outcome, Trial
 from codegen_hpo.run import Run
+from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.space import Arguments
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox, ScriptedServer, replies
+from codegen_hpo.testing.sandboxes import ScriptedWorker
 
 Start = Callable[..., Run]
 Script = Callable[[Job], Outcome]
@@ -108,6 +110,30 @@ def test_a_call_that_cannot_reach_its_first_point_is_refused(
     assert run.history.ended == "4 trials are done", "what was refused is none of them"
     with pytest.raises(ConfigError, match="never trained"):
         run.rerun(first.name, sandbox=sandbox)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "device", "expected"), [("", "auto", [16]), ("GPU", "auto", [16, 500]), ("GPU", "cpu", [16])]
+)
+def test_a_dry_run_on_a_cpu_says_nothing_of_trials_on_a_gpu(
+    start: Start,
+    source: str,
+    slow: Callable[[float], ScriptedSandbox],
+    monkeypatch: pytest.MonkeyPatch,
+    cuda: str,
+    device: str,
+    expected: list[int],
+) -> None:
+    monkeypatch.setattr(ScriptedWorker, "hello", Hello(python="3.11.0", torch="2.13.0", cuda=cuda))
+    run = start(
+        author=ScriptedAuthor([source]),
+        sandbox=slow(1000.0),
+        tuner=lambda candidate: Widths([500] * 9),
+        budget=Budget(trials=2),
+        device=device,
+    )
+    assert widths(run) == expected
+    assert bool(refused(run)) == (expected == [16])
 
 
 def test_the_forecast_stands_beside_the_truth(
