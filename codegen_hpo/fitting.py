@@ -10,6 +10,7 @@ from codegen_hpo.author.cookbook import RECIPES
 from codegen_hpo.engine.capacity import read_capacity, share
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
 from codegen_hpo.engine.pruning import check_prune
+from codegen_hpo.engine.reserve import kept_trials
 from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Budget, Settings, trials_to_explore
 from codegen_hpo.errors import ConfigError
@@ -89,6 +90,9 @@ def fit(
         EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
     """
     check_prune(prune)
+    for name, value, least in (("reseed", reseed, 0), ("ensemble", ensemble, 1)):
+        if value < least:
+            raise ConfigError(f"{name} is {value}", hint=f"it is a number from {least}")
     endpoint = None
     own = cookbook or author is not None  # the function is not written by the model
     if not own or (isinstance(tuner, str) and needs_model(tuner)):
@@ -146,7 +150,8 @@ def fit(
         check_tuner(tuner, with_model=endpoint is not None)
         # each candidate is tried at its defaults, and all but the best keep what they were explored with
         given = 1 + (count - 1) * (settings.explore or 0)
-        check_trials(tuner, settings.tuning, budget.trials, given)
+        searched = None if budget.trials is None else budget.trials - kept_trials(budget.trials, reseed)
+        check_trials(tuner, settings.tuning, searched, given)
     trusted = author.trusted if author else not by_model
     place = find_sandbox(sandbox, settings, trusted=trusted)
     run = Run(RunFolder.create(Path(runs), task.target, datetime.now()))

@@ -91,7 +91,7 @@ def _measured(plan: Plan, workers: int, runs: Path, base_url: str) -> Measured:
     command = [sys.executable, "-m", "codegen_hpo.cli", "fit", plan.data, "--target", plan.target]
     command += ["--drop", ",".join(plan.drop)] if plan.drop else []
     command += ["--model", "scripted", "--trials", str(plan.trials), "--parallel", str(workers)]
-    command += ["--sandbox", plan.sandbox, "--runs", str(runs), "--quiet", *plan.more]
+    command += ["--reseed", "0", "--sandbox", plan.sandbox, "--runs", str(runs), "--quiet", *plan.more]
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "none"}
     began = time.time()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

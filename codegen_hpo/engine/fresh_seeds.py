@@ -7,6 +7,7 @@ budget, and the tuner is not told of them: a search that goes on later proposes 
 """
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from codegen_hpo.engine.correspondence import Spending
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import trained
-from codegen_hpo.engine.reserve import FEWEST, SHARE, call_of, firsts, trained_again
+from codegen_hpo.engine.reserve import call_of, firsts, kept_trials, trained_again
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
@@ -137,12 +138,12 @@ def kept_back(settings: Settings, journal: Journal) -> int:
 
     Of the trials that a session adds to the run, a part is kept if there are enough of them.
     """
-    if settings.budget.trials is None or not settings.reseed:
+    if settings.budget.trials is None:
         return 0
     before = [e for e in journal.folder.of_kind("trial") if e.number < journal.last_end]
-    new = settings.budget.trials - len(trained([codec.trial_from_json(event.data) for event in before]))
-    kept = min(settings.reseed, new // (SHARE + 1))
-    return (kept if new - kept >= FEWEST else 0) + sum(_is_fresh(event) for event in before)
+    had = len(trained([codec.trial_from_json(event.data) for event in before]))
+    fresh = sum(_is_fresh(event) for event in before)
+    return fresh + kept_trials(settings.budget.trials - had, settings.reseed)
 
 
 def fresh_trials(folder: RunFolder) -> list[Trial]:
@@ -156,26 +157,30 @@ def next_number(place: int, folder: RunFolder) -> int:
     return next(itertools.islice((n for n in itertools.count(1) if n not in taken), place - 1, None))
 
 
-def best_call(trials: Sequence[Trial], usable: Sequence[Trial], *, contenders: int) -> Trial:
+def best_call(trials: Sequence[Trial], usable: Sequence[Trial]) -> Trial:
     """The best trial of the call that is best on average over its seeds.
 
-    The calls that were best at first contend, and of them one that failed on a seed comes last.
+    Of many first scores the best ones are those that had luck. A call that was not trained again is expected
+    to lose on a second seed what those lost, on average, that were. One that failed on a seed comes last.
 
     Args:
         trials: all of the run.
         usable: those with a score whose models may be used.
-        contenders: how many calls; 0 is as 1.
     """
     failed = {call_of(trial) for trial in trials if trial.loss is None}
-    scored: dict[tuple[str, str], list[Trial]] = defaultdict(list)
-    for trial in usable:
-        scored[call_of(trial)].append(trial)
+    losses: dict[tuple[str, str], list[float]] = defaultdict(list)  # of each call, by seed
+    for trial in sorted(usable, key=lambda trial: trial.number):
+        losses[call_of(trial)].append(trial.loss if trial.loss is not None else math.inf)
+    lost = [fmean(again) - first for first, *again in losses.values() if again]
+    luck = max(0.0, fmean(lost)) if lost else 0.0
 
     def standing(trial: Trial) -> tuple[bool, float]:
-        return call_of(trial) in failed, fmean(t.loss for t in scored[call_of(trial)] if t.loss is not None)
+        call = call_of(trial)
+        first, *again = losses[call]
+        return call in failed, fmean([first, *(again or [first + luck])])
 
-    top = ranked(firsts(usable))[: max(1, contenders)]
-    return ranked(scored[call_of(min(top, key=standing))])[0]
+    best = call_of(min(ranked(firsts(usable)), key=standing))
+    return next(trial for trial in ranked(usable) if call_of(trial) == best)
 
 
 def seeds_of(trial: Trial, usable: Sequence[Trial]) -> list[Trial]:

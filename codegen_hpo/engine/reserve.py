@@ -8,9 +8,15 @@ from codegen_hpo.engine.limits import trained
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.records import Trial, ranked
 
-FEWEST = 8  # trials of a search: of fewer, none is trained again
-SHARE = 4  # so many trials of the search for one on a fresh seed
+_FEWEST = 8  # trials of a search: of fewer, none is trained again
+_SHARE = 4  # so many trials of the search for one on a fresh seed
 _MOST = 0.25  # of the time for a run
+
+
+def kept_trials(trials: int, reseed: int) -> int:
+    """How many of so many trials are kept for fresh seeds, when at most `reseed` calls are to meet one."""
+    kept = min(reseed, trials // (_SHARE + 1))
+    return kept if trials - kept >= _FEWEST else 0
 
 
 def kept_seconds(settings: Settings, trials: Sequence[Trial]) -> float:
@@ -33,7 +39,7 @@ def opening_seconds(settings: Settings, trials: Sequence[Trial]) -> float:
 def trained_again(settings: Settings, trials: Sequence[Trial]) -> int:
     """How many calls of a search with these trials are to meet a fresh seed."""
     searched = len(trained(trials))
-    return min(settings.reseed, searched // SHARE) if searched >= FEWEST else 0
+    return min(settings.reseed, searched // _SHARE) if searched >= _FEWEST else 0
 
 
 def firsts(trials: Sequence[Trial]) -> list[Trial]:

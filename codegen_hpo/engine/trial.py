@@ -63,7 +63,7 @@ class TrialRunner:
             grace_s: how long it may take beside its training.
             seed: of the training; the run's if None.
         """
-        train_s = min(self.settings.trial_s, seconds_left or float("inf"))
+        train_s = min(self.settings.trial_s, float("inf") if seconds_left is None else seconds_left)
         job = Job(
             kind="train",
             source=candidate.source,

@@ -130,10 +130,10 @@ def test_too_few_trials_for_a_tuner_are_refused_before_a_model_is_paid(
 ) -> None:
     options = {"author": None, "model": "scripted", "tuner": "centaur", "unsafe": True}
     with ScriptedServer(answers(source)) as server:
-        for trials, candidates in ((14, 1), (16, 2)):
-            budget = Budget(trials=trials)
+        for trials, candidates, reseed in ((14, 1, 0), (16, 2, 0), (17, 1, 3)):
+            budget, more = Budget(trials=trials), {"candidates": candidates, "reseed": reseed}
             with pytest.raises(ConfigError, match="centaur would never ask its model"):
-                start(base_url=server.base_url, budget=budget, candidates=candidates, **options)
+                start(base_url=server.base_url, budget=budget, **more, **options)
     assert not server.requests
     assert not (tmp_path / "runs").exists()
 
