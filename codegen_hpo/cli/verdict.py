@@ -64,8 +64,8 @@ def more_on(final: "Final") -> list[str]:
     if gap := gap_beyond_chance(final):
         told.append(
             f"Validation and test differ by {number(abs(gap.difference))}, more than the "
-            f"{number(gap.chance)} within which chance leaves 95 %: the search has fitted its validation rows, "
-            "or the test rows are of another kind."
+            f"{number(gap.chance)} within which chance leaves 95 %: the search has fitted its validation "
+            "rows, or the test rows are of another kind."
         )
     return told
 
