@@ -75,10 +75,15 @@ def read_capacity(root: Path = Path("/"), visible: str | None = None) -> Capacit
 
 
 def _gpus(capacity: Capacity, device: str) -> int:
-    """How many GPUs the device allows: all, the one that it names, or none."""
-    if read_device(device).kind == "cpu":
+    """How many GPUs the device allows: all, the one that it names, or none.
+
+    Who asks for CUDA has one, also where the driver keeps no list of them (WSL 2).
+    """
+    kind = read_device(device).kind
+    if kind == "cpu":
         return 0
-    return min(1, capacity.gpus) if names_one(device) else capacity.gpus
+    present = max(capacity.gpus, int(kind == "cuda"))
+    return min(1, present) if names_one(device) else present
 
 
 def _cores(root: Path) -> int:
