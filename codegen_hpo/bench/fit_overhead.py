@@ -7,7 +7,6 @@ sandbox that the options name. The fits of each number of workers take turns, so
 them alike.
 """
 
-import json
 import os
 import statistics
 import subprocess
@@ -127,7 +126,12 @@ def _phases(events: Sequence[Event], began: float, ended: float) -> dict[str, fl
 def to_json(plan: Plan, measured: Sequence[Measured], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, as the page is made of."""
     named = asdict(plan) | {"data": Path(plan.data).name}
-    return {"plan": named, "facts": dict(facts), "fits": [asdict(one) for one in measured]}
+    return {
+        "suite": "overhead",
+        "plan": named,
+        "facts": dict(facts),
+        "fits": [asdict(one) for one in measured],
+    }
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -169,8 +173,3 @@ def page(data: Mapping[str, Any]) -> str:
 
 def _median(values: Sequence[float]) -> float:
     return statistics.median(values)
-
-
-def write_json(file: Path, data: Mapping[str, Any]) -> None:
-    """Writes what `to_json` gave."""
-    file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
