@@ -107,7 +107,7 @@ TRIALS = 20
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="CPU threads of a trial. [default: up to 4 of them all]",
+    help="CPU threads of a trial. [default: its share of the cores, up to 4]",
 )
 @click.option(
     "--memory",
