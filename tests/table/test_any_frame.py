@@ -81,7 +81,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(frame=frames(), data=st.data())
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_frame_gives_a_task_or_a_data_error(frame: pd.DataFrame, data: st.DataObject) -> None:
     target = data.draw(st.sampled_from([str(name) for name in frame.columns]))
     kind = data.draw(st.sampled_from(["auto", "regression", "binary", "multiclass"]))
