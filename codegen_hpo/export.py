@@ -18,11 +18,12 @@ from codegen_hpo.store.history import History, read_task, source_of
 
 _PACKAGE = Path(__file__).parent
 # these files import nothing of ours: they are the very code that the run used
-_COPIED = (
-    _PACKAGE / "exported" / "predict.py",
-    _PACKAGE / "table" / "encoding.py",
-    _PACKAGE / "table" / "target.py",
-)
+_COPIED = {
+    "predict.py": _PACKAGE / "exported" / "predict.py",
+    "target.py": _PACKAGE / "table" / "target.py",
+    "members.py": resource("sandbox") / "worker" / "members.py",
+    **{f"encoding/{path.name}": path for path in sorted((_PACKAGE / "table" / "encoding").glob("*.py"))},
+}
 
 _README = Template("""\
 # A model for `$target`
@@ -46,8 +47,8 @@ def export(folder: RunFolder, history: History, members: Sequence[Member], to: P
     """The files written to the folder `to`, which must be new or empty. Raises ConfigError."""
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise ConfigError(f"{to} is not empty", hint="export to a new folder")
-    copied = [*_COPIED, resource("sandbox") / "worker" / "members.py", folder.path / "encoding.json"]
-    files = {path.name: _content(path) for path in copied}
+    copied = _COPIED | {"encoding.json": folder.path / "encoding.json"}
+    files = {name: _content(path) for name, path in copied.items()}
     for trial, _ in members:
         source = source_of(folder, trial).encode(errors="backslashreplace")
         for model in models_of(trial):

@@ -10,6 +10,7 @@ from codegen_hpo.author.cookbook import RECIPES
 from codegen_hpo.engine.capacity import read_capacity, share
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
 from codegen_hpo.engine.pruning import check_prune
+from codegen_hpo.engine.reserve import kept_trials
 from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Budget, Settings, trials_to_explore
 from codegen_hpo.errors import ConfigError
@@ -45,7 +46,7 @@ def fit(
     parallel: int | None = None,
     threads: int | None = None,
     memory_bytes: int = 4 << 30,
-    trial_s: float = 300.0,
+    trial_s: float | None = None,
     folds: int | None = None,
     reseed: int = 3,
     ensemble: int = 8,
@@ -75,7 +76,8 @@ def fit(
             not know the results of the trials under way; 1 lets it know them all.
         threads: CPU threads of a trial; up to 4, shared among those at once.
         memory_bytes: of a trial.
-        trial_s: training time of one trial, seconds.
+        trial_s: training time of one trial, seconds; by default 300, and at most a third of the budget's, so
+            that no single call eats the run.
         folds: how often each call is trained, each time without one part of the rows, on which it is scored;
             the models of all folds, averaged, are the trial's. 1 is one training and a validation part, the
             default from 3,000 rows on and along time; 5 below. `parallel` is then how many folds of a trial
@@ -93,6 +95,9 @@ def fit(
         EndpointError, SandboxError, NoCandidateError, NoModelError: what ended the run; all is kept in it.
     """
     check_prune(prune)
+    for name, value, least in (("reseed", reseed, 0), ("ensemble", ensemble, 1)):
+        if value < least:
+            raise ConfigError(f"{name} is {value}", hint=f"it is a number from {least}")
     endpoint = None
     own = cookbook or author is not None  # the function is not written by the model
     if not own or (isinstance(tuner, str) and needs_model(tuner)):
@@ -133,7 +138,7 @@ def fit(
         folds_at_once=1 if count_folds == 1 else shares.parallel,
         threads=shares.threads,
         memory_bytes=memory_bytes,
-        trial_s=trial_s,
+        trial_s=budget.usual_trial_s if trial_s is None else trial_s,
         reseed=reseed,
         ensemble=ensemble,
         prune=prune,
@@ -155,7 +160,8 @@ def fit(
         check_tuner(tuner, with_model=endpoint is not None)
         # each candidate is tried at its defaults, and all but the best keep what they were explored with
         given = 1 + (count - 1) * (settings.explore or 0)
-        check_trials(tuner, settings.tuning, budget.trials, given)
+        searched = None if budget.trials is None else budget.trials - kept_trials(budget.trials, reseed)
+        check_trials(tuner, settings.tuning, searched, given)
     trusted = author.trusted if author else not by_model
     place = find_sandbox(sandbox, settings, trusted=trusted)
     run = Run(RunFolder.create(Path(runs), task.target, datetime.now()))

@@ -172,6 +172,11 @@ class Trial:
         """The trial's name in its run, "t007"."""
         return trial_name(self.number)
 
+    @property
+    def training_s(self) -> float:
+        """Seconds of the training whose curve the outcome has: with folds, of the first."""
+        return self.folds[0].seconds if self.folds else self.outcome.seconds
+
 
 class Member(NamedTuple):
     """One trained model of the final one, which is an ensemble or has this member alone."""

@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from codegen_hpo.llm.messages import Request
 
 # whoever runs the tests in the background passes on that Ctrl-C is ignored
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# how long an example takes says more of what else the machine does
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 

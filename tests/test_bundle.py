@@ -120,7 +120,7 @@ def test_rows_are_written_in_pieces_as_they_are_as_a_whole(
     encoding = fit_encoding(task.frame, task.profile, task.split.fitted)
     whole = write_bundle(tmp_path / "whole", task, encoding, 0)
     write_features(tmp_path / "rows", whole.folder, *encoding.transform(task.frame.iloc[whole.test_rows]))
-    monkeypatch.setattr("codegen_hpo.table.encoding.PIECE", 41)
+    monkeypatch.setattr("codegen_hpo.table.encoding.encoding.PIECE", 41)
     monkeypatch.setattr(module, "PIECE_ROWS", 17)
     write_bundle(tmp_path / "pieces", task, encoding, 0)
     write_rows(tmp_path / "rows in pieces", whole.folder, encoding, task.frame, whole.test_rows)

@@ -43,6 +43,7 @@ def make_model_and_optimizer(
         learning_rate: Step size.
     """
     model = One()
+    cardinalities = None  # a local variable is no argument, whatever it is named
     return model, torch.optim.SGD(model.parameters(), lr=learning_rate)
 '''
 
@@ -107,3 +108,25 @@ def test_a_folder_predicts_the_mean_of_its_members_also_without_a_numeric_column
     decoded = [float(codec.decode(np.full((1, 1), value, np.float32))[0]) for value in values]
     expected = np.average(decoded, weights=[weight for _, weight in members])
     assert pd.read_csv(tmp_path / "out.csv")["y"].to_numpy() == pytest.approx([expected] * 2, rel=1e-5)
+
+
+IN_PIECES = """
+import pandas, predict, encoding.encoding
+frame = pandas.DataFrame({"shape": list("abcabca"), "colour": list("ccbbaaz")})
+whole = predict.predict(frame)
+compute, rows = predict.compute, []
+encoding.encoding.PIECE = 3
+predict.compute = lambda model, piece, meta: rows.append(len(piece.x_cat)) or compute(model, piece, meta)
+assert (predict.predict(frame) == whole).all() and len(whole) == 7
+assert rows == [3, 3, 1], rows
+assert predict.predict(frame.head(0)).shape == (0,)
+"""
+
+
+@pytest.mark.slow
+def test_a_folder_predicts_a_long_table_piece_by_piece(run: Run, tmp_path: Path) -> None:
+    run.export(tmp_path / "model", single=True)
+    done = subprocess.run(
+        [sys.executable, "-c", IN_PIECES], cwd=tmp_path / "model", capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr

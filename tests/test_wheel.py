@@ -29,7 +29,7 @@ def test_the_folders_beside_the_package_are_in_the_wheel(names: set[str], folder
 
 
 def test_sources_that_are_data_are_in_the_wheel(names: set[str]) -> None:
-    data = ("author/recipes/plr.py", "exported/predict.py", "table/encoding.py", "py.typed")
+    data = ("author/recipes/plr.py", "exported/predict.py", "table/encoding/levels.py", "py.typed")
     assert {f"codegen_hpo/{name}" for name in data} <= names
 
 

@@ -29,6 +29,7 @@ class _Card:
 
     table: str
     rows: int
+    sampled_of: int | None  # rows of the whole table; None where all are used
     parts: str
     target: str
     kind: str
@@ -70,6 +71,7 @@ def _card(task: Task, private: bool, columns: int) -> _Card:
     return _Card(
         table="private" if private else task.name,
         rows=len(task.frame),
+        sampled_of=task.sample.of if task.sample else None,
         parts=_parts(split) if columns else f"{len(split.trainings[0].train):,} rows for training",
         target="target" if private else task.target,
         kind=task.kind,

@@ -48,7 +48,7 @@ class Conditions:
     parallel: int = 1
     threads: int | None = None
     memory_bytes: int = 4 << 30
-    trial_s: float = 300.0
+    trial_s: float | None = None
     reply_s: float = 300.0
     reply_tokens: int | None = None
     price: tuple[float, float] | None = None

@@ -7,7 +7,6 @@ sandbox that the options name. The fits of each number of workers take turns, so
 them alike.
 """
 
-import json
 import os
 import statistics
 import subprocess
@@ -91,7 +90,7 @@ def _measured(plan: Plan, workers: int, runs: Path, base_url: str) -> Measured:
     command = [sys.executable, "-m", "codegen_hpo.cli", "fit", plan.data, "--target", plan.target]
     command += ["--drop", ",".join(plan.drop)] if plan.drop else []
     command += ["--model", "scripted", "--trials", str(plan.trials), "--parallel", str(workers)]
-    command += ["--sandbox", plan.sandbox, "--runs", str(runs), "--quiet", "--folds", "1"]
+    command += ["--reseed", "0", "--folds", "1", "--sandbox", plan.sandbox, "--runs", str(runs), "--quiet"]
     command += plan.more
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "none"}
     began = time.time()
@@ -128,7 +127,12 @@ def _phases(events: Sequence[Event], began: float, ended: float) -> dict[str, fl
 def to_json(plan: Plan, measured: Sequence[Measured], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, as the page is made of."""
     named = asdict(plan) | {"data": Path(plan.data).name}
-    return {"plan": named, "facts": dict(facts), "fits": [asdict(one) for one in measured]}
+    return {
+        "suite": "overhead",
+        "plan": named,
+        "facts": dict(facts),
+        "fits": [asdict(one) for one in measured],
+    }
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -170,8 +174,3 @@ def page(data: Mapping[str, Any]) -> str:
 
 def _median(values: Sequence[float]) -> float:
     return statistics.median(values)
-
-
-def write_json(file: Path, data: Mapping[str, Any]) -> None:
-    """Writes what `to_json` gave."""
-    file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")

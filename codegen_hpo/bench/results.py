@@ -81,7 +81,13 @@ def suite_of(path: Path) -> str:
     if not path.is_file():
         return str(BenchFolder(path).about()["suite"])
     with reading(path):
-        return str(json.loads(path.read_text(encoding="utf-8"))["suite"])
+        suite = json.loads(path.read_text(encoding="utf-8")).get("suite")
+    if not suite:
+        raise ConfigError(
+            f"{path} holds no results of a benchmark",
+            hint="give the folder of one, or the JSON file beside its page",
+        )
+    return str(suite)
 
 
 def read_results(path: Path) -> Results:

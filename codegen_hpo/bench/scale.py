@@ -98,11 +98,11 @@ def slope(fits: Sequence[Scaled]) -> float | None:
 
 def to_json(fits: Sequence[Scaled], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, as the page is made of."""
-    return {"facts": dict(facts), "fits": [asdict(fit) for fit in fits]}
+    return {"suite": "scale", "facts": dict(facts), "fits": [asdict(fit) for fit in fits]}
 
 
-def page(data: Mapping[str, Any]) -> str:
-    """The page of what `to_json` gave."""
+def page(data: Mapping[str, Any], picture: Path | None = None) -> str:
+    """The page of what `to_json` gave, which shows the picture that lies beside it."""
     fits = [Scaled(**fit) for fit in data["fits"]]
     names = [name for name, _ in PHASES]
     lines = [
@@ -150,13 +150,16 @@ def page(data: Mapping[str, Any]) -> str:
         lines.append(
             f"| {fit.rows:,} | {fit.format} | {' | '.join(sizes)} | {fit.peak:.2f} | {fit.peak_phase} |"
         )
+    if picture:
+        lines += ["", f"![{picture.stem}]({picture.name})"]
     lines += ["", *(f"- {name}: {value}" for name, value in data["facts"].items()), ""]
     return "\n".join(lines)
 
 
-def plot(fits: Sequence[Scaled], file: Path) -> None:
-    """Seconds and peak memory over rows, both axes logarithmic."""
+def plot(data: Mapping[str, Any], file: Path) -> None:
+    """Draws seconds and peak memory over rows, both axes logarithmic, of what `to_json` gave."""
     plt = load_pyplot()
+    fits = [Scaled(**fit) for fit in data["fits"]]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
     for suffix in dict.fromkeys(fit.format for fit in fits):
         own = [fit for fit in fits if fit.format == suffix]

@@ -1,12 +1,10 @@
 """The results of `bench tokens`: their file, and the page that is made from it."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from codegen_hpo.bench.tokens import CHANGED, RECIPE, Exchange, Rehearsal
-from codegen_hpo.errors import reading
 
 _HOW = f"""\
 No model takes part. The author and the tuner are the real ones, the model's replies are scripted and the
@@ -32,36 +30,25 @@ def token_table(rehearsals: Sequence[Rehearsal]) -> str:
     return "\n".join([_HEADER, *map(_row, rehearsals)])
 
 
-def write_token_page(rehearsals: Sequence[Rehearsal], command: str, data: Path) -> list[Path]:
-    """The files written: every exchange as JSON, and the page beside it."""
-    content = {
-        "command": command,
-        "rehearsals": [
-            asdict(each) | {"exchanges": [one._asdict() for one in each.exchanges]} for each in rehearsals
-        ],
-    }
-    data.parent.mkdir(parents=True, exist_ok=True)
-    data.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    page = data.with_suffix(".md")
-    page.write_text(token_page(data), encoding="utf-8")
-    return [data, page]
+def to_json(rehearsals: Sequence[Rehearsal], command: str) -> dict[str, Any]:
+    """Everything that was counted, as the page is made of."""
+    listed = [asdict(each) | {"exchanges": [one._asdict() for one in each.exchanges]} for each in rehearsals]
+    return {"suite": "tokens", "command": command, "rehearsals": listed}
 
 
-def token_page(data: Path) -> str:
-    """The page of the results in a file. Raises ConfigError if it cannot be read."""
-    with reading(data):
-        content = json.loads(data.read_text(encoding="utf-8"))
-        rehearsals = [
-            Rehearsal(**each | {"exchanges": tuple(Exchange(**one) for one in each["exchanges"])})
-            for each in content["rehearsals"]
-        ]
+def token_page(data: Mapping[str, Any]) -> str:
+    """The page of what `to_json` gave."""
+    rehearsals = [
+        Rehearsal(**each | {"exchanges": tuple(Exchange(**one) for one in each["exchanges"])})
+        for each in data["rehearsals"]
+    ]
     return "\n\n".join(
         [
             "# Benchmark: tokens",
-            f"Made by:\n\n```\n{content['command']}\n```",
+            f"Made by:\n\n```\n{data['command']}\n```",
             _HOW,
             token_table(rehearsals),
-            f"Every request is in [{data.name}]({data.name}).\n",
+            "Every request is in the JSON file beside this page.\n",
         ]
     )
 

@@ -1,13 +1,12 @@
 """codegen-hpo bench ablation"""
 
-import json
 import shlex
 import sys
 from pathlib import Path
 
 import click
 
-from codegen_hpo.cli.parameters import Duration, columns_option
+from codegen_hpo.cli.parameters import Duration, columns_option, page_option
 
 
 @click.command("ablation")
@@ -17,13 +16,8 @@ from codegen_hpo.cli.parameters import Duration, columns_option
 @click.option("--metric", default="auto", show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds 0 to N - 1.")
 @click.option("--trial-time", type=Duration(), default="60s", show_default=True, help="Of one training.")
-@click.option(
-    "--search-time",
-    type=click.FloatRange(0),
-    default=60.0,
-    show_default=True,
-    help="Of one whole search; 0 leaves the searches out.",
-)
+@click.option("--search-time", type=Duration(), default="60s", show_default=True, help="Of one search.")
+@click.option("--no-searches", is_flag=True, help="Leave the whole searches out.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @click.option(
     "--out",
@@ -32,7 +26,7 @@ from codegen_hpo.cli.parameters import Duration, columns_option
     show_default=True,
     help="Where it is kept and resumed; more tables and seeds are added to it.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every measurement.")
+@page_option
 def ablation(
     data: tuple[Path, ...],
     target: str | None,
@@ -41,6 +35,7 @@ def ablation(
     seeds: int,
     trial_time: float,
     search_time: float,
+    no_searches: bool,
     threads: int,
     out: Path,
     json_file: Path | None,
@@ -49,13 +44,15 @@ def ablation(
 
     A fifth of the rows is sealed; each ingredient is trained with and without, a pair a seed.
     """
-    from codegen_hpo.bench.ablation.page import page
+    from codegen_hpo.bench.ablation.page import page, write_page
     from codegen_hpo.bench.ablation.results import read_results
     from codegen_hpo.bench.ablation.run import Conditions, run_ablation
     from codegen_hpo.bench.peers.table import prepare
 
     tables = [prepare(file, out, target=target, drop=drop or None, metric=metric) for file in data]
-    conditions = Conditions(seeds=seeds, threads=threads, train_s=trial_time, search_s=search_time)
+    conditions = Conditions(
+        seeds=seeds, threads=threads, train_s=trial_time, search_s=0.0 if no_searches else search_time
+    )
     typed = shlex.join(["codegen-hpo", *sys.argv[1:]])
     for done in run_ablation(tables, out, conditions, command=typed):
         found = done.trained.stopped if done.trained.score is None else f"{done.trained.score:.5g}"
@@ -66,4 +63,5 @@ def ablation(
     results = read_results(out)
     click.echo(page(results), nl=False)
     if json_file:
-        json_file.write_text(json.dumps(results.to_json(), indent=1, allow_nan=False) + "\n", "utf-8")
+        for path in write_page(results, json_file.with_suffix(".md")):
+            click.echo(path)

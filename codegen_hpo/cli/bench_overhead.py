@@ -8,26 +8,8 @@ from pathlib import Path
 
 import click
 
-from codegen_hpo.cli.parameters import columns_option
-
-
-class Counts(click.ParamType[tuple[int, ...]]):
-    """Numbers of workers, comma-separated: 1,2."""
-
-    name = "numbers"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            counts = tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            counts = ()
-        if not counts or min(counts) < 1:
-            self.fail(f"{value!r} is no list of numbers of workers; write 1,2", param, ctx)
-        return counts
+from codegen_hpo.cli.parameters import Several, Whole, columns_option, page_option
+from codegen_hpo.sandbox.names import WALLS
 
 
 @click.command("overhead")
@@ -35,12 +17,12 @@ class Counts(click.ParamType[tuple[int, ...]]):
 @click.option("--target", help="The column to predict.  [default: that of the sample table]")
 @columns_option("--drop", "Columns to leave out.")
 @click.option("--trials", type=click.IntRange(1), default=10, show_default=True)
-@click.option("--workers", type=Counts(), default="1,2", show_default=True, help="Of each fit.")
+@click.option("--workers", type=Several(Whole(1)), default="1,2", show_default=True, help="Of each fit.")
 @click.option("--threads", type=click.IntRange(1), help="Of each trial.  [default: as fit chooses]")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Fits of each.")
 @click.option("--recipe", default="plr", show_default=True, help="The cookbook's function that is tuned.")
-@click.option("--sandbox", default="auto", show_default=True, help="auto, docker, bubblewrap or landlock.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every measurement.")
+@click.option("--sandbox", type=click.Choice(["auto", *WALLS]), default="auto", show_default=True)
+@page_option
 def overhead(
     data: Path | None,
     target: str | None,
@@ -58,7 +40,8 @@ def overhead(
     DATA is a table; by default the simulated taxi fares that come with the package. What one trial costs in
     each sandbox is shown by `bench sandbox`.
     """
-    from codegen_hpo.bench.fit_overhead import Measured, Plan, measure, page, to_json, write_json
+    from codegen_hpo.bench.data_page import write_page
+    from codegen_hpo.bench.fit_overhead import Measured, Plan, measure, page, to_json
     from codegen_hpo.table.datasets import DATASETS, dataset_path
 
     if data is not None and target is None:
@@ -88,4 +71,5 @@ def overhead(
     result = to_json(plan, fits, facts)
     click.echo(page(result), nl=False)
     if json_file:
-        write_json(json_file, result)
+        for path in write_page(result, page(result), json_file.with_suffix(".md")):
+            click.echo(path)

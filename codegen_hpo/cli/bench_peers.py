@@ -1,27 +1,12 @@
 """codegen-hpo bench peers"""
 
-import json
 import shlex
 import sys
 from pathlib import Path
 
 import click
 
-from codegen_hpo.cli.parameters import SEED, Columns, Duration, columns_option
-
-
-class Limits(click.ParamType[tuple[float, ...]]):
-    """Seconds, comma-separated: 60,300."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        duration = Duration()
-        return tuple(duration.convert(part, param, ctx) for part in str(value).split(","))
+from codegen_hpo.cli.parameters import SEED, Columns, Duration, Several, columns_option, page_option
 
 
 @click.command("peers")
@@ -29,7 +14,9 @@ class Limits(click.ParamType[tuple[float, ...]]):
 @click.option("--target", help="The column to predict.  [default: known of taxis, diamonds, titanic]")
 @columns_option("--drop", "Columns to leave out.")
 @click.option("--metric", default="auto", show_default=True)
-@click.option("--seconds", "limits", type=Limits(), default="60", show_default=True, help="For fitting.")
+@click.option(
+    "--seconds", "limits", type=Several(Duration()), default="60", show_default=True, help="For fitting."
+)
 @click.option("--arms", type=Columns(), default="", help="Only these.  [default: all]")
 @click.option(
     "--split-seed",
@@ -58,7 +45,7 @@ class Limits(click.ParamType[tuple[float, ...]]):
     show_default=True,
     help="Where it is kept and resumed; more tables are added to it.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every measurement.")
+@page_option
 def peers(
     data: tuple[Path, ...],
     target: str | None,
@@ -80,7 +67,7 @@ def peers(
     fifth of the rows is sealed; each arm learns from the others in a fresh process.
     """
     from codegen_hpo.bench.peers.arms import ARMS, probe
-    from codegen_hpo.bench.peers.page import page
+    from codegen_hpo.bench.peers.page import page, write_page
     from codegen_hpo.bench.peers.results import read_results
     from codegen_hpo.bench.peers.run import Conditions, run_peers
     from codegen_hpo.bench.peers.table import prepare
@@ -105,4 +92,5 @@ def peers(
     results = read_results(out)
     click.echo(page(results), nl=False)
     if json_file:
-        json_file.write_text(json.dumps(results.to_json(), indent=1, allow_nan=False) + "\n", "utf-8")
+        for path in write_page(results, json_file.with_suffix(".md")):
+            click.echo(path)

@@ -1,6 +1,5 @@
 """codegen-hpo bench scale"""
 
-import json
 import os
 import platform
 import shlex
@@ -10,33 +9,14 @@ from pathlib import Path
 
 import click
 
-from codegen_hpo.cli.parameters import Columns, Duration
-
-
-class RowCounts(click.ParamType[tuple[int, ...]]):
-    """Numbers of rows, comma-separated: 1e4,1e5 or 50000."""
-
-    name = "rows"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            counts = tuple(int(float(part)) for part in str(value).split(","))
-        except (ValueError, OverflowError):
-            counts = ()
-        if not counts or min(counts) < 100:
-            self.fail(f"{value!r} is no list of numbers of rows from 100 on; write 1e4,1e5", param, ctx)
-        return counts
+from codegen_hpo.cli.parameters import Columns, Duration, Several, Whole, page_option
 
 
 @click.command("scale")
-@click.option("--rows", type=RowCounts(), default="1e4,1e5,1e6", show_default=True)
+@click.option("--rows", type=Several(Whole(100)), default="1e4,1e5,1e6", show_default=True)
 @click.option("--format", "formats", type=Columns(), default="parquet,csv", show_default=True)
 @click.option("--trial-time", type=Duration(), default="10s", show_default=True, help="Of the one trial.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every measurement.")
+@page_option
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw into this PNG file.")
 def scale(
     rows: tuple[int, ...],
@@ -49,6 +29,7 @@ def scale(
 
     Linux only. Ten million rows need 6 GB of memory and as much of temporary disk.
     """
+    from codegen_hpo.bench.data_page import write_data, write_page
     from codegen_hpo.bench.plots import load_pyplot
     from codegen_hpo.bench.scale import measure_scale, page, plot, to_json
 
@@ -68,8 +49,11 @@ def scale(
         click.echo(f"{fit.rows:,} rows, {fit.format}: {cost}", err=True)
         fits.append(fit)
         if json_file:  # after each: a large one may take an hour
-            text = json.dumps(to_json(fits, facts), indent=1, allow_nan=False)
-            json_file.write_text(text + "\n", encoding="utf-8")
-    click.echo(page(to_json(fits, facts)), nl=False)
+            write_data(to_json(fits, facts), json_file)
+    data = to_json(fits, facts)
+    click.echo(page(data, plot_file), nl=False)
     if plot_file:
-        plot(fits, plot_file)
+        plot(data, plot_file)
+    if json_file:
+        for path in write_page(data, page(data, plot_file), json_file.with_suffix(".md")):
+            click.echo(path)

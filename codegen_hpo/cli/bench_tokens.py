@@ -6,39 +6,24 @@ from pathlib import Path
 
 import click
 
-from codegen_hpo.cli.parameters import columns_option
+from codegen_hpo.cli.parameters import Several, Whole, columns_option, page_option
 
 _TRIALS, _COLUMNS = 10, 20  # of the runs in which the other number varies
-
-
-class Counts(click.ParamType[tuple[int, ...]]):
-    """Whole numbers above 0, comma-separated."""
-
-    name = "numbers"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        parts = [part.strip() for part in str(value).split(",")]
-        if not all(part.isdigit() and int(part) > 0 for part in parts):
-            self.fail(f"{value!r} is no list of numbers; write 1,3,10", param, ctx)
-        return tuple(map(int, parts))
 
 
 @click.command("tokens")
 @click.argument("data", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--target", help="The column of DATA to predict.")
 @columns_option("--drop", "Columns of DATA to leave out.")
-@click.option("--trials", type=Counts(), default="1,3,10,30", show_default=True, help="Of each run.")
-@click.option("--columns", type=Counts(), default="5,20,100,500", show_default=True, help="Made-up tables.")
+@click.option("--trials", type=Several(Whole(1)), default="1,3,10,30", show_default=True, help="Of each run.")
 @click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every request to this file, and the page beside it.",
+    "--columns",
+    type=Several(Whole(1)),
+    default="5,20,100,500",
+    show_default=True,
+    help="Made-up tables.",
 )
+@page_option
 def tokens(
     data: Path | None,
     target: str | None,
@@ -51,8 +36,9 @@ def tokens(
 
     Needs no model: its replies are scripted. Counts on DATA with 10 trials as well, if it is given.
     """
+    from codegen_hpo.bench.data_page import write_page
     from codegen_hpo.bench.tokens import made_up_task, rehearse
-    from codegen_hpo.bench.tokens_page import token_table, write_token_page
+    from codegen_hpo.bench.tokens_page import to_json, token_page, token_table
     from codegen_hpo.task import Task
 
     if (data is None) != (target is None):
@@ -67,5 +53,6 @@ def tokens(
     ]
     click.echo(token_table(rehearsals))
     if json_file is not None:
-        for path in write_token_page(rehearsals, f"codegen-hpo {shlex.join(sys.argv[1:])}", json_file):
+        found = to_json(rehearsals, f"codegen-hpo {shlex.join(sys.argv[1:])}")
+        for path in write_page(found, token_page(found), json_file.with_suffix(".md")):
             click.echo(path)

@@ -162,6 +162,10 @@ def report(results: Path, output: Path | None, plot: bool) -> None:
         text, write = _ablation(results)
     elif suite == "loop":
         text, write = _loop(results)
+    elif suite == "scale":
+        text, write = _scale(results)
+    elif suite in ("tokens", "overhead"):
+        text, write = _plain(results, suite)
     else:
         found = read_results(results)
         text, write = page(found), partial(write_page, found)
@@ -194,6 +198,32 @@ def _loop(results: Path) -> tuple[str, Callable[..., list[Path]]]:
 
     found = read_loops(results)
     return page(found), lambda file, *, plot: write_page(found, file)
+
+
+def _scale(results: Path) -> tuple[str, Callable[..., list[Path]]]:
+    from codegen_hpo.bench import scale
+    from codegen_hpo.bench.data_page import read_data, write_page
+
+    data = read_data(results)
+
+    def write(file: Path, *, plot: bool) -> list[Path]:
+        picture = file.with_suffix(".png") if plot else None
+        files = write_page(data, scale.page(data, picture), file)
+        if picture:
+            scale.plot(data, picture)
+            files.append(picture)
+        return files
+
+    return scale.page(data), write
+
+
+def _plain(results: Path, suite: str) -> tuple[str, Callable[..., list[Path]]]:
+    from codegen_hpo.bench import fit_overhead, tokens_page
+    from codegen_hpo.bench.data_page import read_data, write_page
+
+    data = read_data(results)
+    text = tokens_page.token_page(data) if suite == "tokens" else fit_overhead.page(data)
+    return text, lambda file, *, plot: write_page(data, text, file)
 
 
 def _run(suite: "Suite", given: dict[str, Any], *, framings: Sequence[int] = (), pool: int = 0) -> None:

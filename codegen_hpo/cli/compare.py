@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from codegen_hpo.cli.fit import TRIALS
 from codegen_hpo.cli.fit import command as fit_command
 from codegen_hpo.cli.parameters import SEED, json_option
-from codegen_hpo.cli.tuning import most_trials, take_tuning, tuning_options
+from codegen_hpo.cli.tuning import most_trials, parallel_option, take_tuning, tuning_options
+from codegen_hpo.tuner.names import needs_model
 
 if TYPE_CHECKING:
     from codegen_hpo.bench.compare import Conditions
@@ -15,7 +17,18 @@ if TYPE_CHECKING:
     from codegen_hpo.task import Task
 
 # options that mean here what they mean to `fit`: those of the table, and those that all runs have alike
-_TABLE = ("kind", "metric", "drop", "categorical", "datetime", "text", "time_column", "group_column", "test")
+_TABLE = (
+    "kind",
+    "metric",
+    "drop",
+    "categorical",
+    "datetime",
+    "text",
+    "time_column",
+    "group_column",
+    "test",
+    "rows",
+)
 _ALIKE = (
     "model",
     "base_url",
@@ -25,7 +38,6 @@ _ALIKE = (
     "unsafe",
     "device",
     "threads",
-    "parallel",
     "price",
     "reply_tokens",
 )
@@ -53,6 +65,7 @@ _SHARED = ("about", "cookbook", *_TABLE, *_ALIKE, *_RENAMED)
     help="The comparison's folder. [default: comparisons/DATA-TARGET]",
 )
 @tuning_options
+@parallel_option
 @click.option("-q", "--quiet", is_flag=True, help="Print the table only.")
 @json_option
 def command(
@@ -93,7 +106,7 @@ def command(
             seeds=seeds,
             source=_read(file) if file else None,
             cookbook=options["cookbook"],
-            conditions=_conditions(options),
+            conditions=_conditions(options, names),
             on_result=lambda result: None if quiet else _follow(result, task),
         )
     except (CodegenHpoError, KeyboardInterrupt) as stopped:
@@ -122,13 +135,13 @@ def _read(file: Path) -> str:
         return file.read_bytes().decode("utf-8", "surrogateescape")
 
 
-def _conditions(options: dict[str, Any]) -> "Conditions":
+def _conditions(options: dict[str, Any], tuners: list[str]) -> "Conditions":
     from codegen_hpo.bench.compare import Conditions
     from codegen_hpo.engine.settings import Budget
 
     return Conditions(
         budget=Budget(
-            trials=most_trials(options),
+            trials=most_trials(options, TRIALS, by_model=any(map(needs_model, tuners))),
             seconds=options["seconds"],
             tokens=options["max_tokens"],
             usd=options["max_cost"],
@@ -136,6 +149,7 @@ def _conditions(options: dict[str, Any]) -> "Conditions":
         tuning=take_tuning(options),
         trial_s=options["trial_time"],
         reply_s=options["reply_time"],
+        parallel=options["parallel"],
         memory_bytes=int(options["memory_gib"] * 2**30),
         **{name: options[name] for name in _ALIKE},
     )

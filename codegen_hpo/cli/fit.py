@@ -1,5 +1,6 @@
 """codegen-hpo fit"""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from codegen_hpo.cli.parameters import (
     runs_option,
     sandbox_options,
 )
-from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, tuning_options
+from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, trials_option, tuning_options
+from codegen_hpo.tuner.names import needs_model
+
+TRIALS = 20
 
 
 @click.command("fit")
@@ -49,14 +53,14 @@ from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, tuning_o
 @click.option(
     "--candidates", type=click.IntRange(1, 50), help="Different functions to write. [default: 1; cookbook: 2]"
 )
+@trials_option(TRIALS, "Training runs")
 @click.option(
-    "--trials",
-    type=click.IntRange(1),
-    help="Training runs in all. [default: 20; with --time, as many as fit]",
+    "--time", "seconds", type=Duration(), help="Wall-clock budget from when the table is read: 90s, 30m, 2h."
 )
-@click.option("--time", "seconds", type=Duration(), help="Wall-clock budget: 90s, 30m, 2h.")
 @click.option(
-    "--trial-time", type=Duration(), default="5m", show_default=True, help="Training time of one trial."
+    "--trial-time",
+    type=Duration(),
+    help="Training time of one trial.  [default: 5m, at most a third of --time]",
 )
 @click.option(
     "--folds",
@@ -109,7 +113,7 @@ from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, tuning_o
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="CPU threads of a trial. [default: up to 4 of them all]",
+    help="CPU threads of a trial. [default: its share of the cores, up to 4]",
 )
 @click.option(
     "--memory",
@@ -156,7 +160,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
         run = fit(
             task,
             budget=Budget(
-                trials=most_trials(options),
+                trials=most_trials(options, TRIALS, by_model=_by_model(options)),
                 seconds=options["seconds"],
                 tokens=options["max_tokens"],
                 usd=options["max_cost"],
@@ -195,3 +199,12 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
             },
         )
     print_outcome(run, as_json=as_json)
+
+
+def _by_model(options: dict[str, Any]) -> bool:
+    """Whether a model proposes the trials."""
+    from codegen_hpo.llm.endpoint import Endpoint
+
+    if options["tuner"]:
+        return needs_model(options["tuner"])
+    return not options["cookbook"] and Endpoint.is_named(options["base_url"], os.environ)

@@ -31,6 +31,7 @@ class Follow:
             "sandbox": self._sandbox,
             "sandbox_changed": self._sandbox,
             "attempt": self._attempt,
+            "left_out": lambda data: f"left out: {data['reason']}",
             "candidate_failed": lambda data: f"given up after {data['attempts']} attempts",
             "trial": self._trial,
             "reply": self._reply,

@@ -5,12 +5,13 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import click
 
 from codegen_hpo.sandbox.names import NAMES
 
+T = TypeVar("T")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -36,6 +37,32 @@ class Finite(click.FloatRange):
         if number is not None and not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, written "50000" or "5e4"."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        return super().convert(int(number) if number.is_integer() else value, param, ctx)
+
+
+class Several(click.ParamType[tuple[T, ...]], Generic[T]):
+    """Values of one kind, comma-separated: "60s,5m"."""
+
+    def __init__(self, one: click.ParamType[T]) -> None:
+        self._one = one
+        self.name = f"{one.name}s"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[T, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(self._one.convert(part.strip(), param, ctx) for part in value.split(","))
 
 
 SEED = click.IntRange(0, 2**32 - 1)  # what scikit-learn and Optuna take
@@ -120,6 +147,16 @@ def columns_option(flag: str, help_text: str) -> Callable[[Any], Any]:
 
 def json_option(command: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")(command)
+
+
+def page_option(command: Any) -> Any:
+    """FILE of a benchmark's results; the page is written beside it."""
+    return click.option(
+        "--json",
+        "json_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write every measurement to this file, and the page beside it.",
+    )(command)
 
 
 def runs_option(command: Any) -> Any:

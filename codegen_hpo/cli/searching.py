@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codegen_hpo.cli.parameters import SEED, Cost, Duration, Finite, Price
-from codegen_hpo.cli.tuning import parallel_option, take_tuning, tuning_options
+from codegen_hpo.cli.tuning import most_trials, parallel_option, take_tuning, trials_option, tuning_options
+from codegen_hpo.tuner.names import needs_model
 
 if TYPE_CHECKING:
     from codegen_hpo.llm.endpoint import Endpoint
@@ -18,9 +19,7 @@ _ENDPOINT = ("base_url", "model", "temperature", "reply_tokens")
 def search_options(trials: int) -> Callable[[Any], Any]:
     """Adds the options that `take_search` reads; `trials` is the default of its budget."""
     options: list[Callable[[Any], Any]] = [
-        click.option(
-            "--trials", type=click.IntRange(1), default=trials, show_default=True, help="Calls in all."
-        ),
+        trials_option(trials, "Calls"),
         click.option(
             "--time", "seconds", type=Duration(), help="No call begins after this time: 90s, 30m, 2h."
         ),
@@ -69,8 +68,10 @@ def configured_endpoint(options: dict[str, Any]) -> "Endpoint | None":
     )
 
 
-def take_search(options: dict[str, Any], tuner: str, endpoint: "Endpoint | None") -> "SearchSettings":
-    """How the objective is searched."""
+def take_search(
+    options: dict[str, Any], tuner: str, endpoint: "Endpoint | None", trials: int
+) -> "SearchSettings":
+    """How the objective is searched; `trials` as for `search_options`."""
     if options["max_cost"] is not None and options["price"] is None:
         raise click.UsageError("--max-cost needs --price: the cost of an unknown model is unknown, not zero")
     from codegen_hpo.engine.settings import Budget
@@ -83,7 +84,7 @@ def take_search(options: dict[str, Any], tuner: str, endpoint: "Endpoint | None"
         model=endpoint.model if endpoint else "",
         reply_s=options["reply_time"],
         budget=Budget(
-            trials=options["trials"],
+            trials=most_trials(options, trials, by_model=needs_model(tuner)),
             seconds=options["seconds"],
             tokens=options["max_tokens"],
             usd=options["max_cost"],

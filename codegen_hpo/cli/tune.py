@@ -13,6 +13,8 @@ from codegen_hpo.cli.tuning import TunerName
 if TYPE_CHECKING:
     from codegen_hpo.objective.settings import Aim
 
+TRIALS = 30
+
 
 @click.command("tune")
 @click.argument("space", type=click.Path(path_type=Path))
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--tuner", type=TunerName(), default="tpe", show_default=True)
 @click.option("--trial-time", type=Duration(), help="A call is killed after this time, and has failed.")
 @click.option("--ignore-conditions", is_flag=True, help="Read a ConfigSpace without its conditions.")
-@search_options(trials=30)
+@search_options(TRIALS)
 @runs_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
@@ -85,7 +87,7 @@ def command(
         **{name: options[name] for name in ("base_url", "model", "temperature", "reply_tokens")},
         environ=os.environ,
     )
-    settings = take_search(options, options["tuner"], endpoint)
+    settings = take_search(options, options["tuner"], endpoint, TRIALS)
     aim = _aim(imported.space, options)
     sinks = (Follow(aim.metric, verbose=verbose),) if loud else ()
     with telling_what_there_is(as_json=as_json):

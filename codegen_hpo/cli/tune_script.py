@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codegen_hpo.space import Space
 
 _FILE = click.Path(path_type=Path)
+TRIALS = 10
 
 
 @click.command("tune-script")
@@ -81,7 +82,7 @@ _FILE = click.Path(path_type=Path)
     help="Searches, each against one by random search; the base is measured once, apart.",
 )
 @click.option("--out", type=_FILE, help="With --repeats: where they are kept.  [default: RUNS/NAME-repeats]")
-@search_options(trials=10)
+@search_options(TRIALS)
 @runs_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
@@ -267,7 +268,7 @@ def _settings(options: dict[str, Any], chosen: str, endpoint: "Endpoint | None")
         )
     tuner = CREATOR if chosen == AGENTHPO else chosen
     check_tuner(tuner, with_model=endpoint is not None, called=chosen)
-    settings = take_search(options, tuner, endpoint)
+    settings = take_search(options, tuner, endpoint, TRIALS)
     return with_agents(settings, options["steps"]) if chosen == AGENTHPO else settings
 
 

@@ -1,5 +1,6 @@
 """The options that choose a tuner and say how it works, for every command that tunes."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,8 +88,15 @@ def parallel_option(command: Any) -> Any:
     )(command)
 
 
-def most_trials(options: dict[str, Any]) -> int | None:
-    """The limit on trials: as given, else none beside one on time, else that of a run from Python."""
-    from codegen_hpo.engine.settings import Budget
+def trials_option(default: int, what: str) -> Callable[[Any], Any]:
+    """Adds the option that `most_trials` reads."""
+    return click.option(
+        "--trials",
+        type=click.IntRange(1),
+        help=f"{what} in all.  [default: {default}; as many as --time allows, where no model proposes them]",
+    )
 
-    return options["trials"] or (None if options["seconds"] else Budget().trials)
+
+def most_trials(options: dict[str, Any], default: int, *, by_model: bool) -> int | None:
+    """The limit on trials: as given; else none beside one on time, unless a model is paid to propose them."""
+    return options["trials"] or (None if options["seconds"] and not by_model else default)

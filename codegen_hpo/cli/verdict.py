@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from codegen_hpo.store.history import Final
     from codegen_hpo.task import Metric
 
-_BEYOND_CHANCE = 1.96  # standard errors: at 95 %
-
 
 def verdict(run: "Run") -> str:
     """One sentence: the model that is used, against the best baseline on the sealed test rows."""
@@ -73,9 +71,9 @@ def more_on(final: "Final") -> list[str]:
         )
     if gap := gap_beyond_chance(final):
         told.append(
-            f"Validation and test differ by {number(abs(gap.difference))}, and chance explains "
-            f"{number(gap.chance)} at most: the search has fitted its validation rows, or the test rows are "
-            "of another kind."
+            f"Validation and test differ by {number(abs(gap.difference))}, more than the "
+            f"{number(gap.chance)} within which chance leaves 95 %: the search has fitted its validation "
+            "rows, or the test rows are of another kind."
         )
     return told
 
@@ -92,7 +90,9 @@ def gap_beyond_chance(final: "Final") -> Gap | None:
     if final.test_score is None or final.noise is None or final.test_noise is None:
         return None
     difference = final.test_score - final.validation_score
-    chance = _BEYOND_CHANCE * math.hypot(final.noise, final.test_noise)
+    from codegen_hpo.scoring.noise import LEVEL
+
+    chance = LEVEL * math.hypot(final.noise, final.test_noise)
     return Gap(difference, chance) if abs(difference) > chance else None
 
 

@@ -40,8 +40,8 @@ def share(
 
     One trial a GPU. Without one, as many as there are cores, four at most: two trainings side by side with a
     thread each took 0.40 to 0.60 of what they took one after the other with two threads (the cookbook's plr
-    and mlp on 6,400 taxi trips, batches of 64 to 1024, two busy cores, medians of three). Never more than
-    there is memory for, should each use all that it may.
+    on 6,400 taxi trips, two busy cores, medians of three). Never more than there is memory for, should each
+    use all that it may.
 
     Args:
         device: "auto", "cpu", "cuda" or "cuda:1".
@@ -80,10 +80,15 @@ def read_capacity(root: Path = Path("/"), visible: str | None = None) -> Capacit
 
 
 def _gpus(capacity: Capacity, device: str) -> int:
-    """How many GPUs the device allows: all, the one that it names, or none."""
-    if read_device(device).kind == "cpu":
+    """How many GPUs the device allows: all, the one that it names, or none.
+
+    Who asks for CUDA has one, also where the driver keeps no list of them (WSL 2).
+    """
+    kind = read_device(device).kind
+    if kind == "cpu":
         return 0
-    return min(1, capacity.gpus) if names_one(device) else capacity.gpus
+    present = max(capacity.gpus, int(kind == "cuda"))
+    return min(1, present) if names_one(device) else present
 
 
 def _cores(root: Path) -> int:

@@ -13,9 +13,9 @@ PATIENCE_POINTS, PATIENCE_STEPS = 16, 200  # without a better early-stopping los
 _BATCH_ROWS = 256  # without batch_size
 
 
-def points_a_pass(rows: int) -> int:
+def points_a_pass(arguments: Arguments, rows: int) -> int:
     """The points of the curve in one pass over the training rows."""
-    return math.ceil(rows / POINT_ROWS)
+    return min(_steps(arguments, rows), math.ceil(rows / POINT_ROWS))
 
 
 def longest(arguments: Arguments, rows: int) -> int:
@@ -26,20 +26,20 @@ def longest(arguments: Arguments, rows: int) -> int:
         rows: training rows.
     """
     passes = max(EPOCHS, math.ceil(STEPS / _steps(arguments, rows)))
-    return _whole_number(arguments, "max_epochs", passes) * points_a_pass(rows)
+    return _whole_number(arguments, "max_epochs", passes) * points_a_pass(arguments, rows)
 
 
 def patience(arguments: Arguments, rows: int) -> int:
     """The points that may pass without a better early-stopping loss: the unit in which trainings last."""
-    points = points_a_pass(rows)
+    points = points_a_pass(arguments, rows)
     if (passes := _whole_number(arguments, "patience", 0)) > 0:
         return passes * points
-    return max(PATIENCE_POINTS, math.ceil(PATIENCE_STEPS * points / _steps(arguments, rows)))
+    return max(PATIENCE_POINTS, math.ceil(PATIENCE_STEPS / (_steps(arguments, rows) // points)))
 
 
 def _steps(arguments: Arguments, rows: int) -> int:
-    """Of one pass."""
-    return math.ceil(rows / _whole_number(arguments, "batch_size", _BATCH_ROWS))
+    """Of one pass; a last row alone joins the batch before it."""
+    return max(1, math.ceil((rows - 1) / _whole_number(arguments, "batch_size", _BATCH_ROWS)))
 
 
 def _whole_number(arguments: Arguments, name: str, default: int) -> int:

@@ -63,6 +63,11 @@ class Drafts:
         if not self.journal.is_replaying:
             ahead.begin()
 
+    def settle(self, patience_s: float = 30.0) -> None:
+        """Waits for drafts under way that nobody will take: they are paid for, and so are to be recorded."""
+        for ahead in self._ahead.values():
+            ahead.wait(patience_s)
+
     def _brief(
         self,
         number: int,
@@ -93,7 +98,7 @@ class DraftAhead:
     """A draft, written on a thread of its own once it is begun, or else when it is taken.
 
     A thread that nobody waits for any more ends with the process: a reply of the model that comes too late
-    for the run is dropped.
+    for the run is dropped, and so counted nowhere.
 
     Args:
         write: writes it. What it raises is raised when the draft is taken.
@@ -109,6 +114,11 @@ class DraftAhead:
         """Begins to write it."""
         self._thread = threading.Thread(target=self._run, name="draft", daemon=True)
         self._thread.start()
+
+    def wait(self, patience_s: float) -> None:
+        """Waits for the end of what was begun, but no longer than so many seconds."""
+        if self._thread is not None:
+            self._thread.join(patience_s)
 
     def take(self) -> Draft:
         """The draft, once it is there. May be called once."""

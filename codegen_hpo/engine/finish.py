@@ -35,19 +35,19 @@ class Finish:
     held_out: HeldOut
 
     def final(self, trials: Sequence[Trial], reason: str) -> None:
-        """Records the final model with its test score, unless this very model was scored before.
+        """Records the final model with its test score, once for each set of trials that it is chosen from.
 
         A trial whose model cannot predict in a fresh process, or predicts something else there, is
         disqualified, and the choice is made anew without it. Raises NoModelError if none is left.
         """
         while usable := self._usable(trials):
-            best = best_call(trials, usable, contenders=self.settings.reseed)
+            best = best_call(trials, usable)
             selection = self._selected(best, usable, trials)
             # all of them, though one may fail: those of another choice are mostly the same
             admitted = [self.opening.admits(trial) for trial in _opened(best, selection, usable)]
             if all(admitted):
                 result = partial(self._result, best, selection, usable, reason)
-                self.journal.once("final", _key(best, selection), result)
+                self.journal.once("final", _choice(trials, usable), result)
                 return
         raise NoModelError(
             f"none of the {len(trials)} trials gave a usable model",
@@ -69,8 +69,7 @@ class Finish:
         def select() -> dict[str, Any]:
             return selector.selection(best, usable, most=self.settings.ensemble).to_json()
 
-        # trials come, and trials are disqualified: two numbers name the set
-        return Selection.from_json(self.journal.once("selected", f"{len(trials)}/{len(usable)}", select))
+        return Selection.from_json(self.journal.once("selected", _choice(trials, usable), select))
 
     def _result(
         self, best: Trial, selection: Selection, usable: Sequence[Trial], reason: str
@@ -106,8 +105,6 @@ def _opened(best: Trial, selection: Selection, usable: Sequence[Trial]) -> list[
     return [best, *(t for t in usable if t.name in selection.members and t.name != best.name)]
 
 
-def _key(best: Trial, selection: Selection) -> str:
-    """What tells one final model from another: "t003", or the members with their weights after it."""
-    if list(selection.members) == [best.name]:
-        return best.name
-    return " ".join([best.name, *(f"{name}*{weight:g}" for name, weight in selection.members.items())])
+def _choice(trials: Sequence[Trial], usable: Sequence[Trial]) -> str:
+    """The key of a choice: trials come, and trials are disqualified, so two numbers name the set."""
+    return f"{len(trials)}/{len(usable)}"

@@ -97,9 +97,8 @@ def make_forecast(
     """
     trained = [trial for trial in trials if trial.loss is not None and _measurable(_point_s(trial))]
     measured = [_Measured(trial.call.arguments, _point_s(trial), dry=False) for trial in trained]
-    rows_a_point = rows / course.points_a_pass(rows)
     measured += [
-        _Measured(check.arguments, check.row_s * rows_a_point, dry=True)
+        _Measured(check.arguments, check.row_s * rows / course.points_a_pass(check.arguments, rows), dry=True)
         for check in checks
         if _measurable(check.row_s)
     ]
@@ -111,7 +110,7 @@ def make_forecast(
         for trial in trained
         if trial.outcome.stopped != "pruned"
     ]
-    beside = [_training_s(trial) - trial.outcome.curve[-1].seconds for trial in trained]
+    beside = [trial.training_s - trial.outcome.curve[-1].seconds for trial in trained]
     return Forecast(
         space=space,
         rows=rows,
@@ -121,11 +120,6 @@ def make_forecast(
         usual_s=median(trial.outcome.seconds for trial in trained) if trained else None,
         effects=_fitted(space, measured),
     )
-
-
-def _training_s(trial: Trial) -> float:
-    """Of the training whose curve the trial has."""
-    return trial.folds[0].seconds if trial.folds else trial.outcome.seconds
 
 
 def _point_s(trial: Trial) -> float:

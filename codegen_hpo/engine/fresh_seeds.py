@@ -7,7 +7,7 @@ budget, and the tuner is not told of them: a search that goes on later proposes 
 """
 
 import itertools
-import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from codegen_hpo.engine.correspondence import Spending
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import trained
+from codegen_hpo.engine.reserve import call_of, firsts, kept_trials, trained_again
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
@@ -27,9 +28,6 @@ from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.store import codec
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.tuner.drive import NotBegun, drive
-
-_FEWEST = 8  # trials of a search: of fewer, none is trained again
-_SHARE = 4  # so many trials of the search for one on a fresh seed
 
 _PART = "fresh"  # of the keys of such trials
 
@@ -60,15 +58,15 @@ class FreshSeeds:
             crew_of: the workers of the candidate with that name.
         """
         texts = {candidate.code_hash: candidate for candidate in candidates}
-        calls = [first for first in ranked(_firsts(trials)) if first.code_hash in texts]
+        calls = [first for first in ranked(firsts(trials)) if first.code_hash in texts]
         turns = iter(self._turns(calls, trials))
 
         def evaluate(turn: "_Turn") -> Trial:
-            if not self.journal.recall("trial", turn.key) and not self._has_time(turn.first):
-                raise NotBegun
+            if not self.journal.recall("trial", turn.key):
+                self._require_time(turn.first, trials)
             candidate = texts[turn.first.code_hash]
             with crew_of(candidate.name).taken() as team:
-                produce = partial(self._trained, candidate, turn, team)
+                produce = partial(self._trained, candidate, turn, team, trials)
                 return codec.trial_from_json(self.journal.once("trial", turn.key, produce))
 
         def abandon() -> None:
@@ -93,7 +91,7 @@ class FreshSeeds:
         known = {event.key for event in before}
         number = max([last, *(event.data["number"] for event in before)])
         turns = [_Turn(number, f"{first.candidate}/{_PART}/{first.name}", first) for first in calls]
-        budget, count = self.settings.budget.trials, _wanted(self.settings, trials)
+        budget, count = self.settings.budget.trials, trained_again(self.settings, trials)
         if budget is None:
             turns = turns[:count]
         else:
@@ -101,20 +99,27 @@ class FreshSeeds:
         new = [turn for turn in turns if turn.key not in known][:count]
         return [turn._replace(number=number + place) for place, turn in enumerate(new, start=1)]
 
-    def _has_time(self, first: Trial) -> bool:
-        left_s = self.timekeeper.left_s
-        return left_s is None or left_s >= first.outcome.seconds
+    def _require_time(self, first: Trial, trials: Sequence[Trial]) -> float | None:
+        """The seconds that are left for it, None without a limit. Raises NotBegun if they are too few."""
+        left_s = self.timekeeper.fresh_s(trials)
+        if left_s is not None and left_s < first.outcome.seconds:
+            raise NotBegun
+        return left_s
 
-    def _trained(self, candidate: Candidate, turn: "_Turn", team: Team) -> dict[str, Any]:
-        first, left_s = turn.first, self.timekeeper.left_s
+    def _trained(
+        self, candidate: Candidate, turn: "_Turn", team: Team, trials: Sequence[Trial]
+    ) -> dict[str, Any]:
+        first, device = turn.first, self.device(team.hello)
+        left_s = self._require_time(first, trials)  # the worker may have been opened just now
         call = Call(arguments=first.call.arguments, proposed_by=f"fresh seed of {first.name}")
         data = self.runner.run(
             candidate,
             call,
             turn.number,
             team,
-            self.device(team.hello),
+            device,
             left_s,
+            grace_s=self.timekeeper.grace_s(left_s),
             # each fold has a seed of its own
             seed=(first.seed + self.settings.folds) % 2**32,
         )
@@ -134,27 +139,12 @@ def kept_back(settings: Settings, journal: Journal) -> int:
 
     Of the trials that a session adds to the run, a part is kept if there are enough of them.
     """
-    if settings.budget.trials is None or not settings.reseed:
+    if settings.budget.trials is None:
         return 0
     before = [e for e in journal.folder.of_kind("trial") if e.number < journal.last_end]
-    new = settings.budget.trials - len(trained([codec.trial_from_json(event.data) for event in before]))
-    kept = min(settings.reseed, new // (_SHARE + 1))
-    return (kept if new - kept >= _FEWEST else 0) + sum(_is_fresh(event) for event in before)
-
-
-def kept_seconds(settings: Settings, trials: Sequence[Trial]) -> float:
-    """How many of the budget's seconds are kept for fresh seeds, when a search has had these trials."""
-    if settings.budget.seconds is None:
-        return 0.0
-    best = ranked(_firsts(trials))[: _wanted(settings, trials)]
-    needed_s = sum(trial.outcome.seconds for trial in best) / settings.parallel
-    return min(needed_s, settings.budget.seconds / (_SHARE + 1))
-
-
-def _wanted(settings: Settings, trials: Sequence[Trial]) -> int:
-    """How many calls of a search with these trials are to be trained again."""
-    searched = len(trained(trials))
-    return min(settings.reseed, searched // _SHARE) if searched >= _FEWEST else 0
+    had = len(trained([codec.trial_from_json(event.data) for event in before]))
+    fresh = sum(_is_fresh(event) for event in before)
+    return fresh + kept_trials(settings.budget.trials - had, settings.reseed)
 
 
 def fresh_trials(folder: RunFolder) -> list[Trial]:
@@ -168,41 +158,35 @@ def next_number(place: int, folder: RunFolder) -> int:
     return next(itertools.islice((n for n in itertools.count(1) if n not in taken), place - 1, None))
 
 
-def best_call(trials: Sequence[Trial], usable: Sequence[Trial], *, contenders: int) -> Trial:
+def best_call(trials: Sequence[Trial], usable: Sequence[Trial]) -> Trial:
     """The best trial of the call that is best on average over its seeds.
 
-    The calls that were best at first contend, and of them one that failed on a seed comes last.
+    Of many first scores the best ones are those that had luck. A call that was not trained again is expected
+    to lose on a second seed what those lost, on average, that were. One that failed on a seed comes last.
 
     Args:
         trials: all of the run.
         usable: those with a score whose models may be used.
-        contenders: how many calls; 0 is as 1.
     """
-    failed = {_call(trial) for trial in trials if trial.loss is None}
-    scored: dict[tuple[str, str], list[Trial]] = defaultdict(list)
-    for trial in usable:
-        scored[_call(trial)].append(trial)
+    failed = {call_of(trial) for trial in trials if trial.loss is None}
+    losses: dict[tuple[str, str], list[float]] = defaultdict(list)  # of each call, by seed
+    for trial in sorted(usable, key=lambda trial: trial.number):
+        losses[call_of(trial)].append(trial.loss if trial.loss is not None else math.inf)
+    lost = [fmean(again) - first for first, *again in losses.values() if again]
+    luck = max(0.0, fmean(lost)) if lost else 0.0
 
     def standing(trial: Trial) -> tuple[bool, float]:
-        return _call(trial) in failed, fmean(t.loss for t in scored[_call(trial)] if t.loss is not None)
+        call = call_of(trial)
+        first, *again = losses[call]
+        return call in failed, fmean([first, *(again or [first + luck])])
 
-    top = ranked(_firsts(usable))[: max(1, contenders)]
-    return ranked(scored[_call(min(top, key=standing))])[0]
+    best = call_of(min(ranked(firsts(usable)), key=standing))
+    return next(trial for trial in ranked(usable) if call_of(trial) == best)
 
 
 def seeds_of(trial: Trial, usable: Sequence[Trial]) -> list[Trial]:
     """The trials of the same call, this one among them: they differ in their seeds."""
-    return [other for other in usable if _call(other) == _call(trial)]
-
-
-def _firsts(trials: Sequence[Trial]) -> list[Trial]:
-    """The first trial of each call."""
-    return list({_call(trial): trial for trial in sorted(trials, key=lambda t: -t.number)}.values())
-
-
-def _call(trial: Trial) -> tuple[str, str]:
-    """What is the same in trials that differ in their seeds alone."""
-    return trial.code_hash, json.dumps(dict(trial.call.arguments), sort_keys=True)
+    return [other for other in usable if call_of(other) == call_of(trial)]
 
 
 def _fresh_events(folder: RunFolder) -> list[Event]:

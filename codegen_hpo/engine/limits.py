@@ -50,7 +50,7 @@ def check_budget(
         usual_s = median([trial.outcome.seconds for trial in trials if trial.loss is not None] or [0.0])
         if left_s <= kept_s or _too_few(left_s - kept_s, usual_s):
             takes = f"for a trial, which takes {_seconds(usual_s)} here"
-            kept = f", beside {_seconds(kept_s)} for fresh seeds" if kept_s else ""
+            kept = f", beside {_seconds(kept_s)} for what follows the search" if kept_s else ""
             raise Spent(f"the {_seconds(left_s)} left are too few {takes}{kept}", "seconds")
     if budget.patience is not None and since_best(trained(trials)) >= budget.patience:
         raise Spent(f"no improvement in {budget.patience} trials", "patience")

@@ -13,6 +13,7 @@ from codegen_hpo.engine.gates import Gates
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import Ending, Spent, check_budget
 from codegen_hpo.engine.machine import Machine
+from codegen_hpo.engine.reserve import kept_seconds
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.tuning import Tuning
 from codegen_hpo.engine.worker import Crew
@@ -45,6 +46,8 @@ class Search:
     def _search(self) -> Ending:
         try:
             for number in range(1, self.settings.candidates + 1):
+                if self._is_left_out(number):
+                    break
                 crew = self.machine.crew(_name(number))
                 self.machine.meet(crew.first)
                 self._develop(number, crew)
@@ -69,9 +72,14 @@ class Search:
             previous: str | None = None
             findings: tuple[Finding, ...] = ()
             for _ in range(self.settings.repairs + 1):
-                check_budget(self.settings.budget, self.journal.elapsed_s, self.tuning.trials)
                 attempt += 1
                 if not self.journal.recall("attempt", f"{name}/{attempt}"):
+                    check_budget(
+                        self.settings.budget,
+                        self.journal.elapsed_s,
+                        self.tuning.trials,
+                        kept_s=kept_seconds(self.settings, self.tuning.trials),
+                    )
                     crew.first.warm()  # it starts while the author writes
                 draft = self.drafts.write(number, attempt, self.candidates, previous, findings)
                 same = previous is not None and draft.source == previous
@@ -87,6 +95,20 @@ class Search:
                 findings = (_UNCHANGED, *found) if same else found if draft.source else found + findings
                 previous = draft.source or previous
         self.journal.once("candidate_failed", f"{name}#{times}", lambda: {"attempts": attempt})
+
+    def _is_left_out(self, number: int) -> bool:
+        """Whether a further candidate would not reach its first trial in time; the leader has the rest then.
+
+        It stays so when the run is resumed, whose trials are numbered by it.
+        """
+        name = _name(number)
+        if not self.candidates or self.journal.recall("attempt", f"{name}/1"):
+            return False
+        if not self.journal.recall("left_out", name):
+            if self.tuning.timekeeper.allows_another(self.tuning.trials):
+                return False
+            self.journal.note("left_out", name, {"reason": "too little time is left for its first trial"})
+        return True
 
     def _earlier_attempts(self, name: str, times: int) -> int:
         """The attempts of sessions that gave this candidate up; their trials are taken over as they are."""
@@ -120,6 +142,8 @@ class Search:
         """Whether the budget holds a trial for the candidate after the one of this number."""
         budget, explore = self.settings.budget.trials, self.settings.explore
         if number >= self.settings.candidates or explore is None:
+            return False
+        if not self.tuning.timekeeper.allows_another(self.tuning.trials):
             return False
         had = len([trial for trial in self.tuning.trials if trial.candidate == _name(number)])
         return budget is None or len(self.tuning.trials) + max(0, explore - had) < budget

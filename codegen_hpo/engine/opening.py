@@ -40,7 +40,6 @@ class TestOpening:
     held_out: HeldOut
     bundles: Sequence[Path]  # whose rows to predict are the validation rows
     threads: int
-    _stuck: dict[str, str] = field(default_factory=dict)  # by a function's hash: its trial that did not end
     _mixed: Mixed | None = None
     _worker: LazyWorker = field(init=False)
     _ended: ExitStack = field(default_factory=ExitStack)
@@ -61,15 +60,20 @@ class TestOpening:
         if self.journal.recall("disqualified", trial.name):
             return False
         try:
-            if not self.journal.recall("opened", trial.name) and (other := self._stuck.get(trial.code_hash)):
+            if not self.journal.recall("opened", trial.name) and (other := self._stuck(trial)):
                 raise DependentError(f"its function is that of {other}, which did not end")
             self.journal.once("opened", trial.name, partial(self._open, trial))
         except (CannotPredictError, DependentError) as error:
-            self.journal.note("disqualified", trial.name, {"reason": str(error)})
-            if isinstance(error, CannotPredictError) and error.status == "timeout":
-                self._stuck[trial.code_hash] = trial.name
+            stuck = isinstance(error, CannotPredictError) and error.status == "timeout"
+            found = {"reason": str(error), "stuck": trial.code_hash if stuck else ""}
+            self.journal.note("disqualified", trial.name, found)
             return False
         return True
+
+    def _stuck(self, trial: Trial) -> str:
+        """The trial of the same function that did not end, if there was one."""
+        events = self.journal.folder.of_kind("disqualified")
+        return next((event.key for event in events if event.data.get("stuck") == trial.code_hash), "")
 
     def close(self) -> None:
         """Ends the worker, and removes the rows that it saw. May be called twice."""

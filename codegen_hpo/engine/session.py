@@ -19,6 +19,7 @@ from codegen_hpo.engine.machine import Machine
 from codegen_hpo.engine.opening import TestOpening
 from codegen_hpo.engine.parts import MakeAsk, MakeTimedTuner, MakeTuner, make_author, tuner_maker
 from codegen_hpo.engine.prepare import prepare
+from codegen_hpo.engine.reserve import kept_trials
 from codegen_hpo.engine.settings import Settings, without_trials
 from codegen_hpo.engine.timekeeper import Timekeeper
 from codegen_hpo.engine.trial import TrialRunner
@@ -156,6 +157,7 @@ class Session:
                 hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",
             )
         finish.final(self._trials(search), ending.reason)
+        search.drafts.settle()
         journal.note("finished", "", ending._asdict())
 
     def _trials(self, search: Search) -> list[Trial]:
@@ -170,7 +172,10 @@ class Session:
         letters = self._letters(journal)
         ask, draft = (letters.ask, letters.draft) if letters else (None, None)
         # of the first session: more budget later changes nothing in how a hybrid shares the work
-        trials = self.folder.of_kind("settings")[0].data["budget"]["trials"]
+        first = Settings.from_json(self.folder.of_kind("settings")[0].data)
+        trials = first.budget.trials
+        if trials is not None:
+            trials -= kept_trials(trials, first.reseed)
         settings = without_trials(self.settings, kept_back(self.settings, journal))
         runner = TrialRunner.of(self.folder, self.settings, self.task.metric)
         timekeeper = Timekeeper(settings=settings, journal=journal, rows=self._training_rows())

@@ -7,6 +7,9 @@ from typing import Any
 
 from codegen_hpo.tuner.make import TunerOptions
 
+TRIAL_S = 300.0
+_TRIALS = 3  # for which there is time at least
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -17,6 +20,11 @@ class Budget:
     tokens: int | None = None
     usd: float | None = None
     patience: int | None = None  # trials in a row that did not improve on the best
+
+    @property
+    def usual_trial_s(self) -> float:
+        """Training time of one trial where nobody says otherwise."""
+        return TRIAL_S if self.seconds is None else min(TRIAL_S, self.seconds / _TRIALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +47,7 @@ class Settings:
     folds: int = 1  # trainings of each call, each without one fold; 1 is a validation part
     folds_at_once: int = 1  # of a trial
     memory_bytes: int = 4 << 30
-    trial_s: float = 300.0  # training time of one trial
+    trial_s: float = TRIAL_S  # training time of one trial
     reseed: int = 3  # the best calls that are trained once more on a fresh seed
     ensemble: int = 8  # most members of the final model; 1 is the best trial alone
     prune: str = "off"  # one of pruning.Prune: what stops hopeless trainings

@@ -54,15 +54,18 @@ class TrialRunner:
         device: str,
         seconds_left: float | None,
         *,
+        grace_s: float = START_UP_GRACE_S,
         prune: Thresholds = (),
         seed: int | None = None,
     ) -> dict[str, Any]:
         """The trial as its event's data; outputs and weights are files by then.
 
         Args:
+            grace_s: how long it may take beside its training.
             seed: of the training; the run's if None.
         """
-        train_s = min(self.settings.trial_s, seconds_left or float("inf")) / self.settings.turns
+        train_s = min(self.settings.trial_s, float("inf") if seconds_left is None else seconds_left)
+        train_s /= self.settings.turns
         job = Job(
             kind="train",
             source=candidate.source,
@@ -71,7 +74,7 @@ class TrialRunner:
             device=device,
             threads=self.settings.threads,
             train_s=train_s,
-            timeout_s=train_s + START_UP_GRACE_S,
+            timeout_s=train_s + grace_s,
             prune=prune,
         )
         began = time.monotonic()

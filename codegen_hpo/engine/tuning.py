@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from codegen_hpo.engine.correspondence import Correspondence, Spending
 from codegen_hpo.engine.forecast import Cost
-from codegen_hpo.engine.fresh_seeds import kept_seconds, next_number
+from codegen_hpo.engine.fresh_seeds import next_number
 from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.limits import check_budget, trained
 from codegen_hpo.engine.pruning import Thresholds, first_point, thresholds
+from codegen_hpo.engine.reserve import kept_seconds
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.timekeeper import Timekeeper
-from codegen_hpo.engine.trial import TrialRunner
+from codegen_hpo.engine.trial import START_UP_GRACE_S, TrialRunner
 from codegen_hpo.engine.worker import Crew, Team
 from codegen_hpo.records import Call, Candidate, Trial, ranked
 from codegen_hpo.sandbox.base import Hello
@@ -101,13 +102,14 @@ class Tuning:
             if not running and not self._was_tried(candidate):
                 turn = self._defaults(candidate)
             else:
-                check_budget(
-                    self.settings.budget,
-                    self.journal.elapsed_s,
-                    self.trials,
-                    len(running),
-                    kept_s=kept_seconds(self.settings, self.trials),
-                )
+                if not self._was_begun(self._key(candidate, running)):
+                    check_budget(
+                        self.settings.budget,
+                        self.journal.elapsed_s,
+                        self.trials,
+                        len(running),
+                        kept_s=kept_seconds(self.settings, self.trials),
+                    )
                 turn = self._propose(candidate, tuner, running)
             if not self.journal.is_replaying:
                 if quota is not None and len(trained(self.of(candidate))) + len(running) + 1 >= quota:
@@ -162,18 +164,27 @@ class Tuning:
         return self._turn(candidate, (), call, spent)
 
     def _is_ending(self, running: Sequence[Turn]) -> bool:
-        """Whether the call that was just proposed is the last one, or one of the last, that can be."""
-        budget, left_s = self.settings.budget.trials, self.timekeeper.left_s
+        """Whether the call that was just proposed may be the last one, or one of the last."""
+        budget, left_s = self.settings.budget.trials, self.timekeeper.search_s(self.trials)
         usual_s = median([trial.outcome.seconds for trial in self.trials if trial.loss is not None] or [0.0])
         return (budget is not None and len(trained(self.trials)) + len(running) + 1 >= budget) or (
-            left_s is not None and left_s < 2 * usual_s
+            left_s is not None and left_s < max(2 * usual_s, self.settings.trial_s)
         )
 
     def _is_late(self, turn: Turn) -> bool:
         """Whether the time is over, of a call that has no trial yet."""
-        recorded = self.journal.recall("trial", turn.key) is not None
-        left_s = self.timekeeper.left_s
-        return not recorded and left_s is not None and left_s <= 0
+        left_s = self.timekeeper.search_s(self.trials)
+        return left_s is not None and left_s <= 0 and not self._was_begun(turn.key)
+
+    def _was_begun(self, key: str) -> bool:
+        """Whether the run has the trial of this key, or one that the candidate was asked for later.
+
+        Such a call was in time when it was proposed. The clock of a replay cannot tell: it stands at the end
+        of the trials that were told, which may be long after the calls beside them.
+        """
+        name, number = key.split("/")
+        keys = (event.key.split("/") for event in self.journal.folder.of_kind("trial"))
+        return any(of == name and place.isdigit() and int(place) >= int(number) for of, place, *_ in keys)
 
     def _propose(self, candidate: Candidate, tuner: Tuner, running: Sequence[Turn]) -> Turn:
         key = self._key(candidate, running)
@@ -216,18 +227,20 @@ class Tuning:
         """The turn's trial, recorded as soon as it is there."""
 
         def produce() -> dict[str, Any]:
-            refused = self.timekeeper.refusal(turn.cost)
+            refused = self.timekeeper.refusal(turn.cost, self.trials)
             if refused and turn.call.proposed_by != DEFAULT:
                 return self.runner.refuse(candidate, turn.call, turn.number, refused.reason) | told
-            left_s = self.timekeeper.left_s
+            device = self.device(team.hello)  # it trains, and after a resume may be on another machine
+            left_s = self.timekeeper.search_s(self.trials)
+            left_s = None if left_s is None else max(1.0, left_s)
             data = self.runner.run(
                 candidate,
                 turn.call,
                 turn.number,
                 team,
-                # of the worker that trains, which after a resume may be on another machine
-                self.device(team.hello),
-                None if left_s is None else max(1.0, left_s),
+                device,
+                left_s,
+                grace_s=self.timekeeper.grace_s(left_s) if self.best() else START_UP_GRACE_S,
                 prune=turn.prune,
             )
             return data | told

@@ -56,14 +56,20 @@ class LazyWorker:
 
     def _started(self) -> Worker:
         if self._worker is None:
-            try:
-                self._worker = self._spare.take() if self._spare else self._open()
-            except SandboxError:
-                self._spare = None
-                raise
-            self._spare = None
+            self._worker = self._opened()
             self._met(self._worker.hello)
         return self._worker
+
+    def _opened(self) -> Worker:
+        """The one that was opened ahead, if it could be: it may have starved beside the trials of others."""
+        spare, self._spare = self._spare, None
+        if spare:
+            try:
+                return spare.take()
+            except SandboxError:
+                if self._closed:
+                    raise
+        return self._open()
 
 
 class Team:

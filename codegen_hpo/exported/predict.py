@@ -2,15 +2,16 @@
 
     python predict.py new-rows.csv [-o predictions.csv] [--proba]
 
-Needs Python 3.11, torch, numpy and pandas. Each folder beside this file is a trained model: model.py, the
+Needs Python 3.11, torch, numpy and pandas. Each folder named as a trial is a trained model: model.py, the
 function that was written for the table, and weights.safetensors. What is predicted is their weighted mean.
 The other files are run.json, the weights of the mean, the functions' arguments and the data's facts;
-encoding.json with encoding.py and target.py, the data steps; members.py, how the parallel members within a
+encoding.json with encoding/ and target.py, the data steps; members.py, how the parallel members within a
 model become one output.
 """
 
 import argparse
 import importlib.util
+import inspect
 import json
 import struct
 import sys
@@ -69,7 +70,7 @@ def load_model(run, member):
     quantiles = torch.tensor(run["facts"]["numeric_quantiles"], dtype=torch.float32)
     facts = run["facts"] | {"numeric_quantiles": quantiles.reshape(run["facts"]["n_numeric"], QUANTILES)}
     torch.manual_seed(member["seed"])
-    taken = make_model_and_optimizer.__code__.co_varnames
+    taken = inspect.signature(make_model_and_optimizer).parameters
     model, _ = make_model_and_optimizer(
         **{name: value for name, value in facts.items() if name in taken}, **member["arguments"]
     )
@@ -78,23 +79,33 @@ def load_model(run, member):
 
 
 def predict(frame):
-    """(rows,) values, or (rows, n_classes) probabilities, of a frame with the training table's columns."""
+    """(rows,) values, or (rows, n_classes) probabilities, of a frame with the training table's columns.
+
+    The rows are encoded some at a time.
+    """
     run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
-    encoded = read_encoding().transform(frame)
+    members = [(load_model(run, member), member) for member in run["members"]]
     total = sum(member["weight"] for member in run["members"])
-    return sum(predict_member(run, member, encoded) * (member["weight"] / total) for member in run["members"])
+
+    def mean(piece):
+        return sum(
+            decoded(run, member, compute(run, model, piece)) * (member["weight"] / total)
+            for model, member in members
+        )
+
+    return np.concatenate([mean(piece) for piece in read_encoding().pieces(frame)])
 
 
-def predict_member(run, member, encoded):
-    """As `predict`, of one member: each learnt a target that was standardised for its own rows."""
+def decoded(run, member, outputs):
+    """A member's outputs as predictions: each learnt a target that was standardised for its own rows."""
     codec = TargetCodec.from_meta({"kind": run["kind"], "target": member["target"]})
-    return codec.decode(compute(run, member, encoded), member["arguments"].get("target_transform", ""))
+    return codec.decode(outputs, member["arguments"].get("target_transform", ""))
 
 
-def compute(run, member, encoded):
+def compute(run, model, encoded):
     """(rows, n_outputs) float32: what a member's module gives for encoded rows."""
     x_num, x_cat = torch.from_numpy(encoded.x_num), torch.from_numpy(encoded.x_cat)
-    model, outputs = load_model(run, member), []
+    outputs = []
     with torch.no_grad():
         for start in range(0, len(x_num), BATCH_ROWS):
             output = model(x_num[start : start + BATCH_ROWS], x_cat[start : start + BATCH_ROWS]).float()

@@ -39,6 +39,12 @@ class Endpoint:
     def __str__(self) -> str:
         return f"{self.model} at {self.url}"
 
+    @staticmethod
+    def is_named(base_url: str | None, environ: Mapping[str, str]) -> bool:
+        """Whether an option or the environment names an endpoint."""
+        given = (base_url, environ.get("OPENAI_BASE_URL"), environ.get("OPENAI_API_KEY"))
+        return any(text and text.strip() for text in given)
+
     @classmethod
     def resolve(
         cls,
@@ -66,7 +72,7 @@ class Endpoint:
         key = environ.get("OPENAI_API_KEY", "").strip()
         url = (base_url or environ.get("OPENAI_BASE_URL") or "").strip()
         name = (model or environ.get("CODEGEN_HPO_MODEL") or "").strip()
-        if not key and not url:
+        if not cls.is_named(base_url, environ):
             if model:
                 raise ConfigError(
                     f"model {model!r} is named, but no endpoint is configured",

@@ -141,8 +141,7 @@ def _outputs(payload: bytes | None, shape: Shape) -> NDArray[np.float32]:
 
 
 def _curve(payload: bytes | None) -> tuple[Epoch, ...]:
-    points = read_curve(payload) if payload else []
-    return tuple(Epoch(number, *point) for number, point in enumerate(points, start=1))
+    return tuple(Epoch(*point) for point in read_curve(payload)) if payload else ()
 
 
 def _checks(job: Job, received: Received) -> tuple[Check, ...]:

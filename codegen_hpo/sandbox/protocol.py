@@ -7,6 +7,7 @@ type's cap before the payload is read. JSON is refused when it holds NaN, or a f
 import json
 import math
 import struct
+from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,9 +16,9 @@ from codegen_hpo.records import Job
 from codegen_hpo.sandbox.inbox import Inbox
 from codegen_hpo.sandbox.limits import Limits
 
-PROTOCOL = 2
+PROTOCOL = 3
 _HEADER = struct.Struct("<cI")
-_EPOCH = struct.Struct("<ddd")
+_POINT = struct.Struct("<Iddd")
 _SMALL, _TEXT = 64 << 10, 32 << 10  # bytes
 
 JOB, LOADED = b"J", b"L"
@@ -90,6 +91,7 @@ class CheckData(_Strict):
 
 
 class CurvePoint(NamedTuple):
+    number: int
     train_loss: float
     inner_loss: float
     seconds: float
@@ -151,10 +153,12 @@ def read_json(payload: bytes, model: type[_Data]) -> _Data:
 
 
 def read_curve(payload: bytes) -> list[CurvePoint]:
-    """The finite points of a training curve. Raises BadFrameError."""
-    if len(payload) % _EPOCH.size:
+    """The finite points of a training curve, by rising number. Raises BadFrameError."""
+    if len(payload) % _POINT.size:
         raise BadFrameError(f"a curve of {len(payload)} bytes")
-    points = [CurvePoint(*numbers) for numbers in _EPOCH.iter_unpack(payload)]
+    points = [CurvePoint(*fields) for fields in _POINT.iter_unpack(payload)]
+    if any(later.number <= point.number for point, later in pairwise([CurvePoint(0, 0, 0, 0), *points])):
+        raise BadFrameError("the points of a curve are out of order")
     return [point for point in points if all(map(math.isfinite, point))]
 
 

@@ -1,7 +1,8 @@
 """What a run's events tell: its candidates, attempts, trials and how it ended."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,12 +116,18 @@ def _history(folder: RunFolder, candidates: tuple[Candidate, ...]) -> History:
         # trials that ran side by side are recorded as they end
         trials=tuple(sorted(map(_trial, folder.of_kind("trial")), key=lambda trial: trial.number)),
         baselines=tuple(Baseline(**row) for row in (prepared[0].data["baselines"] if prepared else ())),
-        final=_final(finals[-1], openings=len(finals)) if finals else None,
+        final=_final(finals[-1], openings=_openings(finals)) if finals else None,
         disqualified={event.key: event.data["reason"] for event in folder.of_kind("disqualified")},
         ended=finished[-1].data["reason"] if finished else "",
         limit=finished[-1].data["limit"] if finished else "",
         elapsed_s=last.elapsed_s if last else 0.0,
     )
+
+
+def _openings(finals: Sequence[Event]) -> int:
+    """How many different models met the test rows."""
+    models = {json.dumps([event.data["result"][part] for part in ("trial", "members")]) for event in finals}
+    return len(models)
 
 
 def _final(event: Event, *, openings: int) -> Final:

@@ -59,6 +59,7 @@ def read_delimited(source: Source) -> Delimited:
     delimiter = _delimiter(sample)
     header = _header(sample, delimiter, name)
     options: dict[str, Any] = {"sep": delimiter, "encoding": encoding, "index_col": False}
+    options["compression"] = None  # what is packed is known by its bytes, not by its name
     texts = dict.fromkeys(_leading_zeros(source, options, len(header)), str)
     large = source.size > (LARGE // 8 if source.packed else LARGE)
     frame = _parse(source, options | {"dtype": texts, "low_memory": large})
@@ -66,7 +67,9 @@ def read_delimited(source: Source) -> Delimited:
         raise DataError(f"{name}: the header names {len(header)} columns, the rows have {frame.shape[1]}")
     if large and (mixed := _mixed(frame)):
         again = _parse(source, options | {"dtype": str, "usecols": mixed})
-        frame = frame.assign(**{str(label): again[label] for label in again})
+        frame = frame.copy(deep=False)
+        for label in again:
+            frame[label] = again[label]
     guessed = f"{name} is not UTF-8; it was read as {encoding}: save it as UTF-8 if letters look wrong"
     return Delimited(frame.set_axis(header, axis=1), () if encoding.startswith("utf") else (guessed,))
 

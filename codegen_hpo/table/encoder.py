@@ -20,26 +20,22 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 
-from codegen_hpo.table.encoding import (
-    DAY_S,
+from codegen_hpo.table.encoding import Encoding
+from codegen_hpo.table.encoding.arrays import Floats, Ints
+from codegen_hpo.table.encoding.blocks import (
     TOKEN,
     Block,
     Category,
-    Encoding,
     Flag,
-    Floats,
     Gap,
-    Ints,
     Moment,
     Number,
     Scaling,
     Words,
-    levels_of,
-    phase,
-    read_flags,
-    read_moments,
-    read_numbers,
 )
+from codegen_hpo.table.encoding.levels import levels_of
+from codegen_hpo.table.encoding.moments import DAY_S, phase, read_moments
+from codegen_hpo.table.encoding.numbers import read_flags, read_numbers
 from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.profile import Column, Profile
 

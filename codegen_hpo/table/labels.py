@@ -8,16 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import (
-    LARGEST,
-    Floats,
-    Levels,
-    level_name,
-    levels_of,
-    parse_number,
-    parse_numbers,
-    read_numbers,
-)
+from codegen_hpo.table.encoding.arrays import Floats
+from codegen_hpo.table.encoding.levels import Levels, level_name, levels_of
+from codegen_hpo.table.encoding.numbers import LARGEST, parse_number, parse_numbers, read_numbers
 from codegen_hpo.table.kind import Kind
 
 FEW = 20  # whole numbers with at most this many levels …

@@ -7,15 +7,10 @@ import numpy as np
 import pandas as pd
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import (
-    DAY_S,
-    Floats,
-    levels_of,
-    parse_moments,
-    parse_number,
-    read_moments,
-    read_numbers,
-)
+from codegen_hpo.table.encoding.arrays import Floats
+from codegen_hpo.table.encoding.levels import levels_of
+from codegen_hpo.table.encoding.moments import DAY_S, parse_moments, read_moments
+from codegen_hpo.table.encoding.numbers import parse_number, read_numbers
 
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%b %d, %Y",
          "%d %B %Y", "%B %d, %Y", "%d-%b-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%Y%m%d")  # fmt: skip

@@ -15,15 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from codegen_hpo.table.encoding import (
-    PIECE,
-    Floats,
-    Ints,
-    levels_of,
-    read_flags,
-    read_moments,
-    read_numbers,
-)
+from codegen_hpo.table.encoding.arrays import PIECE, Floats, Ints
+from codegen_hpo.table.encoding.levels import levels_of
+from codegen_hpo.table.encoding.moments import read_moments
+from codegen_hpo.table.encoding.numbers import read_flags, read_numbers
 from codegen_hpo.table.labels import Labels
 from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.profile import Column, Profile

@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import (
+from codegen_hpo.table.encoding.arrays import Floats
+from codegen_hpo.table.encoding.levels import Levels, levels_of
+from codegen_hpo.table.encoding.moments import parse_moments, read_moments
+from codegen_hpo.table.encoding.numbers import (
     FALSE_WORDS,
     TRUE_WORDS,
-    Floats,
-    Levels,
-    levels_of,
-    parse_moments,
     parse_numbers,
     read_flags,
-    read_moments,
     read_numbers,
 )
 from codegen_hpo.table.layouts import epoch_of, layout_of

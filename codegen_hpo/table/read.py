@@ -11,7 +11,8 @@ from pandas.api.types import infer_dtype, is_object_dtype
 
 from codegen_hpo.errors import DataError
 from codegen_hpo.table.delimited import read_delimited
-from codegen_hpo.table.encoding import PIECE, level_name, levels_of
+from codegen_hpo.table.encoding.arrays import PIECE
+from codegen_hpo.table.encoding.levels import level_name, levels_of
 from codegen_hpo.table.memory import give_back
 from codegen_hpo.table.names import refuse_duplicates
 from codegen_hpo.table.parquet import read_parquet
@@ -71,7 +72,10 @@ def as_texts(frame: pd.DataFrame) -> pd.DataFrame:
         for name, dtype in frame.dtypes.items()
         if is_object_dtype(dtype) and infer_dtype(frame[str(name)]) != "string"
     ]
-    return frame.assign(**{name: _texts(frame[name]) for name in mixed}) if mixed else frame
+    frame = frame.copy(deep=False)
+    for name in mixed:
+        frame[name] = _texts(frame[name])
+    return frame
 
 
 def _texts(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import Ints, levels_of
+from codegen_hpo.table.encoding.arrays import Ints
+from codegen_hpo.table.encoding.levels import levels_of
 from codegen_hpo.table.labels import read_labels
 from codegen_hpo.table.rows import Rows
+from codegen_hpo.table.split import FEWEST
 
 OF_A_CLASS = 3  # rows that a class keeps: one to learn from, one to choose by, one to be tested on
 
@@ -20,8 +22,10 @@ def sample_rows(rows: Rows, count: int, *, target: str, group_column: str | None
     drawn, as many as fit. A time column changes nothing: the sample is of the whole period.
 
     Raises:
-        DataError: too few rows for that.
+        DataError: too few rows for that, or nothing can be learnt from those that were drawn.
     """
+    if count < FEWEST:
+        raise DataError(f"a sample of {count} rows is too small", hint=f"Ask for {FEWEST} rows at least.")
     own = len(rows.frame) - rows.own_test
     if own <= count:
         return rows
@@ -35,8 +39,17 @@ def sample_rows(rows: Rows, count: int, *, target: str, group_column: str | None
         picked = _of_classes(labels.values[:own], count, generator)
     kept = np.concatenate([np.sort(picked), np.arange(own, len(rows.frame))])
     frame = rows.frame.iloc[kept].reset_index(drop=True)
-    again = replace(read_labels(frame[target], labels.kind), reason=labels.reason)
-    return rows._replace(frame=frame, labels=again)
+    try:
+        again = replace(read_labels(frame[target], labels.kind), reason=labels.reason)
+    except DataError as error:
+        raise DataError(
+            f"a sample of {count} rows will not do: {error}",
+            hint="Ask for more --rows, or take another --seed.",
+        ) from None
+    warnings, lacking = rows.warnings, len(labels.classes) - len(again.classes)
+    if lacking:
+        warnings += (f"the sample has no row of {lacking} of {len(labels.classes)} classes",)
+    return rows._replace(frame=frame, labels=again, warnings=warnings)
 
 
 def _of_classes(codes: Ints, count: int, generator: np.random.Generator) -> Ints:

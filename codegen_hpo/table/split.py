@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import Floats, Levels, levels_of
+from codegen_hpo.table.encoding.arrays import Floats
+from codegen_hpo.table.encoding.levels import Levels, levels_of
 from codegen_hpo.table.layouts import moments_of
 from codegen_hpo.table.rows import Rows
 

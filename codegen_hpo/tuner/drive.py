@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from codegen_hpo.records import Trial
@@ -91,8 +92,5 @@ def _one_by_one(
     tell: Callable[[Trial], None],
 ) -> None:
     while (turn := propose(())) is not None:
-        try:
-            trial = evaluate(turn)
-        except NotBegun:
-            return
-        tell(trial)
+        with suppress(NotBegun):
+            tell(evaluate(turn))

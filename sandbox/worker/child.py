@@ -19,8 +19,8 @@ from predict import predict
 from safetensors import torch as safetensors
 from training import Fit, Limits, Trainer
 
-_EPOCH = struct.Struct("<ddd")
-_MAX_EPOCHS_TOLD = frames.CAPS[frames.CURVE] // _EPOCH.size
+_POINT = struct.Struct("<Iddd")  # of a curve: its number, then an Epoch
+_MOST_POINTS = frames.CAPS[frames.CURVE] // _POINT.size
 
 
 class Reporter:
@@ -40,7 +40,8 @@ class Reporter:
         frames.write(self._fd, frames.REPORT, json.dumps({"status": status, **facts}).encode())
 
     def fit(self, fit: Fit) -> None:
-        curve = b"".join(_EPOCH.pack(*epoch) for epoch in fit.curve[-_MAX_EPOCHS_TOLD:])
+        numbers = _told(len(fit.curve), fit.best_epoch)
+        curve = b"".join(_POINT.pack(number, *fit.curve[number - 1]) for number in numbers)
         frames.write(self._fd, frames.CURVE, curve)
 
     def outputs(self, outputs: torch.Tensor) -> None:
@@ -48,6 +49,14 @@ class Reporter:
 
     def weights(self, weights: bytes) -> None:
         frames.write(self._fd, frames.WEIGHTS, weights)
+
+
+def _told(points: int, best: int) -> list[int]:
+    """The numbers of the points that are sent: all, or as many as may be, evenly, with the best."""
+    if points <= _MOST_POINTS:
+        return list(range(1, points + 1))
+    gaps = _MOST_POINTS - 2  # between those that are even
+    return sorted({1 + round(place * (points - 1) / gaps) for place in range(gaps + 1)} | {best})
 
 
 def run(job: dict[str, Any], weights: bytes, bundle: Bundle, fd: int) -> None:

@@ -16,7 +16,8 @@ from training import Trainer
 
 MAX_PARAMETERS = 200_000_000
 _ROWS, _TIMED_ROWS = 64, 512
-_TIMED_STEPS, _TIMED_S = 3, 0.05  # at most so many steps are timed, and none is begun after this time
+# at most so many steps are timed, and none is begun after this time; a small step that takes it is enough
+_TIMED_STEPS, _TIMED_S = 3, 0.05
 
 Function = Callable[..., object]
 Stage = Callable[[str, int], None]
@@ -89,7 +90,7 @@ class DryRun:
         for count in (rows // 2 + 1, 1):
             self._check_outputs(built, count)
         self._stage("step", point)
-        row_s = _row_seconds(trainer, min(settings.batch_size, _TIMED_ROWS))
+        row_s = _row_seconds(trainer, rows, settings.batch_size)
         self._costs[point] = built.parameters * settings.batch_size
         return _Measured(built.parameters, row_s)
 
@@ -108,16 +109,29 @@ class DryRun:
             raise ContractError("loss", "an output after one step is not a finite number")
 
 
-def _row_seconds(trainer: Trainer, batch_rows: int) -> float:
-    """Seconds that a step takes for one row, after one that warms up: the shortest of a few."""
-    rows = trainer.try_step(batch_rows).rows
-    timed: list[float] = []
+def _row_seconds(trainer: Trainer, small: int, batch_rows: int) -> float:
+    """Seconds that a step takes for one row; a step on `small` rows was taken before.
+
+    A quick function's is the shortest of a few on more rows, after one that warms up.
+    """
+    row_s, step_s = _timed(trainer, small)
+    if step_s >= _TIMED_S:
+        return row_s
+    large = min(batch_rows, _TIMED_ROWS)
+    trainer.try_step(large)
+    found: list[float] = []
     began = time.perf_counter()
-    while not timed or (len(timed) < _TIMED_STEPS and time.perf_counter() - began < _TIMED_S):
-        start = time.perf_counter()
-        trainer.try_step(batch_rows)
-        timed.append(time.perf_counter() - start)
-    return min(timed) / rows
+    while not found or (len(found) < _TIMED_STEPS and time.perf_counter() - began < _TIMED_S):
+        found.append(_timed(trainer, large)[0])
+    return min(found)
+
+
+def _timed(trainer: Trainer, rows: int) -> tuple[float, float]:
+    """Seconds for one row of a step on so many, and for the step."""
+    start = time.perf_counter()
+    tried = trainer.try_step(rows)
+    step_s = time.perf_counter() - start
+    return step_s / tried.rows, step_s
 
 
 def _check_size(parameters: int) -> None:

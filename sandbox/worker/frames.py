@@ -7,7 +7,7 @@ import os
 import struct
 from typing import NamedTuple
 
-PROTOCOL = 2
+PROTOCOL = 3
 HEADER = struct.Struct("<cI")
 
 # host to server

@@ -143,7 +143,7 @@ def make_capturable(steps: Steps) -> None:
             group["capturable"] = True
         rate = group.get("lr")
         if isinstance(rate, torch.Tensor) or (steps.schedule.varies and rate is not None):
-            group["lr"] = torch.tensor(float(rate), device=group["params"][0].device)
+            group["lr"] = torch.tensor(float(rate), device=steps.device)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class Steps:
     ) -> None:
         self.model, self.optimizer = built.model, built.optimizer
         self.schedule, self.average = schedule, average
+        self.device = device
         self.wants_closure = _wants_closure(built.optimizer)
         self.fused = False
         self._begun = False

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from codegen_hpo.author.card import MAX_COLUMNS, task_card, tuning_card
 from codegen_hpo.table.profile import Column
-from codegen_hpo.task import METRICS, TargetSummary, Task
+from codegen_hpo.task import METRICS, Sample, TargetSummary, Task
 
 MakeTask = Callable[..., Task]
 CheckGolden = Callable[[str, str], None]
@@ -29,6 +29,11 @@ def test_the_cards_read_as_their_golden_files(make_task: MakeTask, check_golden:
     check_golden("card_tuning", tuning_card(make_task()))
     check_golden("card_tuning_classes", tuning_card(multiclass(make_task)))
     check_golden("card_classes", task_card(multiclass(make_task)))
+
+
+def test_an_author_learns_that_the_rows_are_a_sample(make_task: MakeTask) -> None:
+    task = make_task(sample=Sample(rows=1_000, of=54_321))
+    assert "rows: 1,000, sampled of 54,321 (520 for training" in task_card(task)
 
 
 def test_private_sends_no_name_value_quantile_or_label_of_the_table(make_task: MakeTask) -> None:

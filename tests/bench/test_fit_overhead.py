@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from codegen_hpo.bench.data_page import write_page
 from codegen_hpo.bench.fit_overhead import PHASES, Measured, Plan, measure, page, to_json
 from codegen_hpo.cli.bench import command
 from codegen_hpo.errors import ConfigError
@@ -31,7 +32,10 @@ def plan(data: Path, **changes: object) -> Plan:
 
 def test_the_page_shows_medians_and_every_ratio(tmp_path: Path) -> None:
     fits = [fit(1, 12.0, 10.0), fit(2, 6.0, 10.0), fit(1, 11.0, 10.0), fit(2, 9.0, 10.0), fit(1, 30.0, 10.0)]
-    told = page(to_json(plan(tmp_path / "table.csv"), fits, {"cores": 2}))
+    data = to_json(plan(tmp_path / "table.csv"), fits, {"cores": 2})
+    told = page(data)
+    _, kept = write_page(data, told, tmp_path / "overhead.md")
+    assert CliRunner().invoke(command, ["report", str(kept)]).output == told + "\n"
     assert "| 1 x 2 | 12.0 s | 10.0 s | 1.20 | 1.20, 1.10, 3.00 |" in told
     assert "| 2 x 1 | 7.5 s | 10.0 s | 0.75 | 0.60, 0.90 |" in told
     assert "| 1 | 2.00 s |" in told
@@ -48,7 +52,13 @@ def test_a_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_workers_are_numbers(workers: str) -> None:
     done = CliRunner().invoke(command, ["overhead", "--workers", workers])
     assert done.exit_code == 2
-    assert "write 1,2" in done.output
+    assert "--workers" in done.output
+
+
+def test_a_sandbox_that_is_none_is_a_usage_error() -> None:
+    done = CliRunner().invoke(command, ["overhead", "--sandbox", "jail"])
+    assert done.exit_code == 2
+    assert "'jail' is not one of" in done.output
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from codegen_hpo.bench.loop.arms import Work, arms
 from codegen_hpo.bench.loop.measure import LoopResults, Measurement, Plan, measure_loops, read_loops
 from codegen_hpo.bench.loop.page import table, write_page
 from codegen_hpo.cli.bench_loop import loop
+from codegen_hpo.errors import ConfigError
 from codegen_hpo.testing.bundles import write_sample_bundle
 
 PLAN = Plan(batches=(64, 256), widths=(8,), repeats=3, threads=1, device="cpu")
@@ -77,4 +78,12 @@ def test_the_loops_are_measured_in_a_process_of_their_own() -> None:
 def test_a_batch_that_is_no_number_is_told() -> None:
     result = CliRunner().invoke(loop, ["--batch", "many"])
     assert result.exit_code == 2
-    assert "expected whole numbers" in result.output
+    assert "'many' is not a valid" in result.output
+
+
+def test_a_device_that_is_not_there_is_told_before_anything_is_measured() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    plan = Plan(batches=(4096,), widths=(8,), repeats=1, threads=1, device="cuda", steps=20)
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        measure_loops(plan, lambda measurement: None)

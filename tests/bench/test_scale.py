@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from codegen_hpo.bench.scale import PHASES, Scaled, page, plot, slope, to_json
+from codegen_hpo.bench.data_page import write_page
+from codegen_hpo.bench.scale import PHASES, Scaled, page, slope, to_json
 from codegen_hpo.bench.scale_table import TARGET, scale_rows, write_scale_table
 from codegen_hpo.cli.main import cli
 from codegen_hpo.table.read import read_table
@@ -55,8 +56,18 @@ def test_the_page_tells_every_fit(tmp_path: Path) -> None:
     assert "to the power of 1.00" in text
     assert "2.00" in text
     assert "- cores: 2" in text
-    plot(fits, tmp_path / "scale.png")
-    assert (tmp_path / "scale.png").stat().st_size > 1_000
+    assert "![" not in text
+    assert "\n\n![scale](scale.png)\n\n- cores" in page(to_json(fits, {"cores": 2}), tmp_path / "scale.png")
+
+
+def test_a_page_is_made_again_from_its_file(tmp_path: Path) -> None:
+    data = to_json([_fit(10**5, 1.0), _fit(10**6, 9.0)], {"cores": 2})
+    page_file, kept = write_page(data, page(data, tmp_path / "scale.png"), tmp_path / "scale.md")
+    again = tmp_path / "again" / "scale.md"
+    done = CliRunner().invoke(cli, ["bench", "report", str(kept), "-o", str(again), "--plot"])
+    assert done.exit_code == 0, done.output
+    assert again.read_text() == page_file.read_text()
+    assert again.with_suffix(".png").stat().st_size > 1_000
 
 
 @pytest.mark.parametrize("options", [["--rows", "many"], ["--rows", "5"], ["--format", "xlsx"]])

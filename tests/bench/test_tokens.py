@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from codegen_hpo.bench.data_page import write_page
 from codegen_hpo.bench.tokens import Rehearsal, made_up_task, rehearse, shared_beginning
-from codegen_hpo.bench.tokens_page import token_page, token_table, write_token_page
+from codegen_hpo.bench.tokens_page import to_json, token_page, token_table
+from codegen_hpo.cli import bench_tokens
 from codegen_hpo.cli.bench import command
 from codegen_hpo.task import Task
 
@@ -52,8 +54,9 @@ def test_most_of_what_is_sent_was_sent_before(compressed: Rehearsal, chat: Rehea
         assert all(each.cached <= each.prompt for each in one.exchanges)
 
 
-def test_the_same_is_counted_each_time(table: Task, compressed: Rehearsal) -> None:
-    assert rehearse(table, trials=10, history="compressed") == compressed
+def test_the_same_is_counted_each_time(table: Task) -> None:
+    once, again = (rehearse(table, trials=3, history="compressed") for _ in range(2))
+    assert once == again
 
 
 def test_more_than_forty_columns_cost_little_more() -> None:
@@ -67,20 +70,23 @@ def test_the_shared_beginning_is_counted(one: str, other: str, length: int) -> N
 
 
 def test_the_page_is_made_from_the_file_alone(compressed: Rehearsal, tmp_path: Path) -> None:
-    data, page = write_token_page([compressed], "codegen-hpo bench tokens", tmp_path / "tokens.json")
-    assert page.read_text(encoding="utf-8") == token_page(data)
-    assert token_table([compressed]) in token_page(data)
-    assert f"| made up | 20 | 10 | compressed | {compressed.total():,} |" in token_page(data)
+    data = to_json([compressed], "codegen-hpo bench tokens")
+    page, kept = write_page(data, token_page(data), tmp_path / "tokens.md")
+    told = CliRunner().invoke(command, ["report", str(kept)]).output
+    assert told == page.read_text(encoding="utf-8") + "\n"
+    assert token_table([compressed]) in told
+    assert f"| made up | 20 | 10 | compressed | {compressed.total():,} |" in told
 
 
-def test_the_command_prints_a_row_for_each_form() -> None:
-    done = CliRunner().invoke(command, ["tokens", "--trials", "1", "--columns", "20"])
+def test_the_command_prints_a_row_for_each_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_tokens, "_TRIALS", 1)
+    done = CliRunner().invoke(command, ["tokens", "--trials", "2", "--columns", "5"])
     assert done.exit_code == 0, done.output
-    assert [line.split(" | ")[2:4] for line in done.output.splitlines()[2:]] == [
-        ["1", "compressed"],
-        ["1", "chat"],
-        ["10", "compressed"],
-        ["10", "chat"],
+    assert [line.split(" | ")[1:4] for line in done.output.splitlines()[2:]] == [
+        ["20", "2", "compressed"],
+        ["20", "2", "chat"],
+        ["5", "1", "compressed"],
+        ["5", "1", "chat"],
     ]
 
 

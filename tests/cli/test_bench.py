@@ -43,6 +43,23 @@ def test_a_page_is_written_with_its_json_and_made_again_from_it(folder: Path, tm
     assert (tmp_path / "again" / "toy.md").read_text() == page.read_text()
 
 
+def test_a_file_that_is_no_benchmarks_is_not_called_a_damaged_run(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+
+    with pytest.raises(ConfigError, match="holds no results of a benchmark"):
+        bench("report", str(tmp_path / "other.json"))
+
+
+@pytest.mark.parametrize("given", [["--search-time", "0"], ["--search-time", "soon"]])
+def test_a_time_is_one_in_every_benchmark(given: list[str], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a\n1\n")
+
+    result = bench("ablation", str(tmp_path / "t.csv"), *given)
+
+    assert result.exit_code == 2
+    assert "is not a time above zero" in result.output
+
+
 def test_the_password_of_an_endpoint_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = "http://someone:hunter2@localhost:1/v1"
     arguments = [

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from codegen_hpo.bench.comparison import Comparison, Result
 from codegen_hpo.cli import terminal
-from codegen_hpo.cli.compare import print_comparison
+from codegen_hpo.cli.compare import _conditions, command, print_comparison
 from codegen_hpo.cli.main import cli
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.task import METRICS
@@ -105,6 +105,17 @@ def test_an_unknown_tuner_is_named_with_those_that_there_are(data: Path) -> None
     assert isinstance(error, ConfigError)
     assert "'magic'" in str(error)
     assert "tpe" in error.hint
+
+
+def test_a_comparison_may_be_one_on_a_sample(data: Path) -> None:
+    _, output, _ = compare(data, "--rows", "50", "--tuners", "magic")
+    assert "sample of 50 of 200 rows" in output
+
+
+def test_all_runs_have_one_trial_at_a_time_on_every_machine(data: Path) -> None:
+    """What a tuner proposes depends on how many run at once."""
+    given = command.make_context("compare", [str(data), "--target", "y"]).params
+    assert _conditions(given, ["random"]).parallel == 1
 
 
 def test_a_missing_file_of_source_is_an_error_that_names_it(data: Path) -> None:

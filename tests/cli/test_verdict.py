@@ -45,7 +45,7 @@ def test_the_mean_over_the_seeds_is_told_where_there_are_several() -> None:
 def test_a_gap_that_chance_does_not_explain_is_told(test_score: float) -> None:
     final = replace(SINGLE, test_score=test_score)
     (told,) = more_on(final)
-    assert "differ by 0.4, and chance explains 0.13859 at most" in told
+    assert "differ by 0.4, more than the 0.13859 within which chance leaves 95 %" in told
 
 
 @pytest.mark.parametrize("unknown", ["test_score", "noise", "test_noise"])

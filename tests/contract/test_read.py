@@ -73,7 +73,7 @@ def test_repeated_complaints_are_folded_and_their_number_is_bounded():
     assert findings[-1].gate == "signature"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text())
 @example("\ud800")
 @example("\N{BYTE ORDER MARK}def")
@@ -142,7 +142,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES | st.text(max_size=5)), min_size=1, max_size=4
@@ -159,7 +159,7 @@ def test_a_good_source_with_anything_changed_gives_findings_or_a_candidate(good,
         assert_usable(candidate.space)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32))
 def test_a_good_source_with_its_lines_shuffled_gives_findings_or_a_candidate(good, seed):
     lines = good.splitlines(keepends=True)
@@ -196,7 +196,7 @@ annotations = st.one_of(
 HUGE = "0x" + "f" * 5000  # Python refuses to write so many digits
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(annotations, st.one_of(numbers, st.booleans(), st.none(), st.text(max_size=4)).map(repr))
 @example(f"Literal[{HUGE}]", "0")
 @example("bool", HUGE)
@@ -221,7 +221,7 @@ def space(read):
     return read().candidate.space
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(["width", "dropout", "activation", "residual", "learning_rate", "other"]), values

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,27 @@ def test_what_writing_it_raises_is_raised_when_it_is_taken(start: Start, source:
     history = Run.open(caught.value.run).history
     assert len(history.trials) == 2  # the first candidate was explored all the same
     assert history.final is not None
+
+
+def test_a_draft_that_nobody_takes_any_more_is_in_the_record_and_not_paid_twice(
+    start: Start, source: str, sandbox: ScriptedSandbox
+) -> None:
+    asked: list[int] = []
+
+    def brain(request: Any) -> Any:
+        asked.append(len(asked))
+        if len(asked) == 2:
+            time.sleep(1.0)  # the search is over by then
+        return replies.code(source + f"# {len(asked)}\n")
+
+    with ScriptedServer(brain) as server:
+        options = {"base_url": server.base_url, "model": "scripted", "unsafe": True}
+        run = start(author=None, candidates=2, budget=Budget(trials=20, patience=1), reseed=0, **options)
+        assert len(run.history.candidates) == 1, "the draft was taken: nothing was tested"
+        assert run.ledger.total.requests == len(asked) == 2
+        run.resume(patience=15, sandbox=sandbox, base_url=server.base_url, unsafe=True, environ={})
+        assert len(run.history.candidates) == 2
+        assert run.ledger.total.requests == len(asked) == 2
 
 
 def test_ctrl_c_does_not_wait_for_a_draft(start: Start, source: str, sandbox: ScriptedSandbox) -> None:

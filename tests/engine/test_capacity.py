@@ -31,7 +31,7 @@ def test_there_are_no_more_trials_than_memory_for_them(gib: int | None, expected
 
 @pytest.mark.parametrize(
     ("device", "gpus", "expected"),
-    [("auto", 2, 2), ("cuda", 2, 2), ("cuda:1", 2, 1), ("auto", 1, 1), ("cpu", 2, 4), ("cuda:1", 0, 4)],
+    [("auto", 2, 2), ("cuda", 2, 2), ("cuda:1", 2, 1), ("auto", 1, 1), ("cpu", 2, 4), ("cuda:1", 0, 1)],
 )
 def test_each_gpu_has_one_trial(device: str, gpus: int, expected: int) -> None:
     assert shares(8, gpus=gpus, device=device).parallel == expected

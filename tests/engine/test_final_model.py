@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from codegen_hpo.bundle import read_codec
 from codegen_hpo.cli.scores import print_scores
 from codegen_hpo.engine.fresh_seeds import best_call
 from codegen_hpo.engine.settings import Budget
-from codegen_hpo.errors import NoModelError
+from codegen_hpo.errors import ConfigError, NoModelError
 from codegen_hpo.records import Call, Check, Event, Job, Outcome, Trial, ranked
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Hello
@@ -241,6 +242,13 @@ def test_the_call_that_is_best_on_average_wins(waves: Callable[..., Run]) -> Non
     assert final.seeds_score > final.single_validation_score > ranked(run.history.trials)[0].score
 
 
+def test_numbers_that_cannot_be_are_refused(waves: Callable[..., Run], tmp_path: Path) -> None:
+    for wrong in ({"reseed": -1}, {"ensemble": 0}):
+        with pytest.raises(ConfigError, match=r"is (-1|0)"):
+            waves(Waves(), **wrong)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_tuner_is_not_told_of_fresh_seeds(waves: Callable[..., Run]) -> None:
     class Listener:
         name = "listener"
@@ -261,18 +269,30 @@ def test_the_tuner_is_not_told_of_fresh_seeds(waves: Callable[..., Run]) -> None
     assert [trial.number for trial in listener.told] == list(range(1, 13))
 
 
-def test_a_call_that_failed_on_a_seed_comes_last() -> None:
-    def trial(number: int, rate: float, loss: float | None) -> Trial:
-        call = Call(arguments={"rate": rate}, proposed_by="tpe")
-        status = "ok" if loss is not None else "nan"
-        return Trial(number=number, call=call, outcome=Outcome(status=status), score=loss, loss=loss)
+def scored(number: int, rate: float, loss: float | None) -> Trial:
+    call = Call(arguments={"rate": rate}, proposed_by="tpe")
+    status = "ok" if loss is not None else "nan"
+    return Trial(number=number, call=call, outcome=Outcome(status=status), score=loss, loss=loss)
 
-    trials = [trial(1, 0.1, 1.0), trial(2, 0.2, 2.0), trial(3, 0.1, None), trial(4, 0.2, 4.0)]
-    usable = ranked(trials)
-    assert best_call(trials, usable, contenders=2).number == 2
-    assert best_call(trials, usable, contenders=1).number == 1
+
+def test_a_call_that_failed_on_a_seed_comes_last() -> None:
+    trials = [scored(1, 0.1, 1.0), scored(2, 0.2, 2.0), scored(3, 0.1, None), scored(4, 0.2, 4.0)]
+    assert best_call(trials, ranked(trials)).number == 2
     steady = [*trials[:2], replace(trials[2], loss=1.5, score=1.5)]
-    assert best_call(steady, ranked(steady), contenders=2).number == 1
+    assert best_call(steady, ranked(steady)).number == 1
+
+
+def test_a_call_that_was_not_trained_again_is_credited_with_the_luck_of_those_that_were() -> None:
+    first = [scored(1, 0.1, 1.00), scored(2, 0.2, 1.01), scored(3, 0.3, 1.02), scored(4, 0.4, 0.9)]
+    again = [scored(5, 0.1, 1.06), scored(6, 0.2, 1.07)]
+
+    def best(*trials: Trial) -> int:
+        return best_call(trials, ranked(trials)).number
+
+    assert best(*first) == 4, "nothing is known of luck"
+    assert best(*first[:3], *again) == 1, "1.02 was luck as well"
+    assert best(*first, *again) == 4, "what came later is much better"
+    assert best(*first[:3], *again[:1], scored(7, 0.3, 1.01)) == 7, "the better one of the call"
 
 
 # -- kill and resume --------------------------------------------------------------------------------
@@ -308,7 +328,8 @@ def test_a_kill_after_the_search_changes_nothing_and_repeats_no_job(
     jobs, events = len(sandbox.jobs), whole.folder.events
     again = [event.number for event in events if "/fresh/" in event.key]
     assert len(again) == 2
-    for kill_after in range(again[0] - 1, len(events) if parallel == 1 else again[-1]):
+    first = again[0] - 1
+    for kill_after in range(first, len(events), 2) if parallel == 1 else range(first, again[-1]):
         sandbox = Waves()
         runs = tmp_path / f"killed-{kill_after}"
         with pytest.raises(Killed):
@@ -319,6 +340,41 @@ def test_a_kill_after_the_search_changes_nothing_and_repeats_no_job(
         assert run.history.final == whole.history.final
         if parallel == 1:
             assert len(sandbox.jobs) == jobs, f"killed after {kill_after} of {len(events)} events"
+
+
+def test_a_model_that_was_chosen_before_is_the_final_one_again(
+    waves: Callable[..., Run], source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two resumes: another model is better, and is disqualified then."""
+    run = waves(Waves(), budget=Budget(trials=4), ensemble=1)
+    first = run.history.final
+    assert first is not None
+    better = {"learning_rate": 0.05, "momentum": 0.123}
+
+    class Better:
+        name = "better"
+
+        def ask(self, trials_left: int | None, running: object = ()) -> Call:
+            return Call(arguments=better, proposed_by=self.name)
+
+        def tell(self, trial: Trial) -> None:
+            pass
+
+    sandbox = Waves(size=lambda job: 0.0 if dict(job.arguments) == better else 0.4)
+    resume = partial(run.resume, author=ScriptedAuthor([source] * 12), sandbox=sandbox)
+    resume(trials=5, tuner=lambda _: Better())
+    second = run.history.final
+    assert second is not None
+    assert second.trial == "t005"
+    assert second.openings == 2
+    sandbox.broken.add(json.dumps(better))
+    with run.folder.writing():
+        run.folder.record("disqualified", "t005", {"reason": "of the test"}, 0.0)
+    resume(trials=6)
+    third = run.history.final
+    assert third is not None
+    assert third.trial == first.trial
+    assert third.openings == 2
 
 
 def test_more_trials_go_on_with_the_search_and_meet_fresh_seeds_again(

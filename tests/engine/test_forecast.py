@@ -3,9 +3,13 @@
 import math
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codegen_hpo.engine import course
 from codegen_hpo.engine.course import EPOCHS, PATIENCE_POINTS, PATIENCE_STEPS, POINT_ROWS, STEPS
@@ -189,9 +193,17 @@ def test_wild_seconds_of_a_sandbox_end_nothing(seconds: float) -> None:
     assert math.isfinite(forecast.cost(SPACE.defaults()).whole_s)
 
 
-def test_the_numbers_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(resource("sandbox") / "worker"), *sys.path])
-    import batches
+@pytest.fixture(scope="module")
+def batches() -> Iterator[ModuleType]:
+    """The worker's module; its settings can then be imported as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(resource("sandbox") / "worker"), *sys.path])
+        import batches
+
+        yield batches
+
+
+def test_the_numbers_are_the_workers(batches: ModuleType) -> None:
     import settings
 
     assert batches.POINT_ROWS == POINT_ROWS
@@ -199,10 +211,17 @@ def test_the_numbers_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.Settings().epochs(STEPS) == EPOCHS
     assert settings.Settings().patient(1, 1) == PATIENCE_STEPS
     assert settings.Settings().patient(1, PATIENCE_STEPS) == PATIENCE_POINTS
-    for rows, batch_size in ((1_000, 256), (700_000, 512), (POINT_ROWS + 1000, 64)):
-        spans = batches.spans(rows, batch_size)
-        call = {"batch_size": batch_size}
-        assert len(spans) == course.points_a_pass(rows)
-        expected = settings.Settings().patient(len(spans), len(spans[0].sizes))
-        assert course.patience(call, rows) == pytest.approx(expected, abs=1)
-        assert course.patience({**call, "patience": 3}, rows) == 3 * len(spans)
+
+
+@given(rows=st.integers(1, 3_000_000), batch_size=st.integers(200, 500_000))
+def test_the_points_of_a_pass_are_the_workers(batches: ModuleType, rows: int, batch_size: int) -> None:
+    import settings
+
+    spans = batches.spans(rows, batch_size)
+    call = {"batch_size": batch_size}
+    assert course.points_a_pass(call, rows) == len(spans)
+    expected = settings.Settings().patient(len(spans), len(spans[0].sizes))
+    assert course.patience(call, rows) == expected
+    assert course.patience({**call, "patience": 3}, rows) == 3 * len(spans)
+    passes = settings.Settings().epochs(sum(len(span.sizes) for span in spans))
+    assert course.longest(call, rows) == passes * len(spans)

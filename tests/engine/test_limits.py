@@ -42,11 +42,18 @@ def test_half_a_usual_trial_is_still_worth_starting() -> None:
     check_budget(Budget(seconds=30, trials=None), 24.0, [trial(1, 1.0), trial(2, None, seconds=0.1)])
 
 
-def test_the_time_that_is_kept_for_fresh_seeds_is_not_the_searchs() -> None:
+def test_the_time_that_is_kept_is_not_the_searchs() -> None:
     budget, trials = Budget(seconds=60, trials=None), [trial(1, 1.0), trial(2, 2.0)]
     check_budget(budget, 40.0, trials)
-    with pytest.raises(Spent, match=r"the 20 s left are too few .*, beside 18 s for fresh seeds"):
+    with pytest.raises(Spent, match=r"the 20 s left are too few .*, beside 18 s for what follows the search"):
         check_budget(budget, 40.0, trials, kept_s=18.0)
+
+
+@pytest.mark.parametrize(("seconds", "trial_s"), [(None, 300.0), (60.0, 20.0), (3600.0, 300.0)])
+def test_no_trial_takes_more_than_a_third_of_the_time_by_itself(
+    seconds: float | None, trial_s: float
+) -> None:
+    assert Budget(seconds=seconds).usual_trial_s == trial_s
 
 
 def test_failed_trials_do_not_improve_on_the_best() -> None:

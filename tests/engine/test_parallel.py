@@ -4,10 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.engine.worker import Crew
 from codegen_hpo.errors import Interrupted, SandboxError
@@ -283,3 +285,52 @@ def test_a_worker_that_is_closed_while_it_opens_runs_no_job(sandbox: ScriptedSan
     thread.join(30)
     assert faults
     assert not sandbox.jobs
+
+
+class Clock:
+    """A run's clock that stands until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_trained_beside_a_slow_trial_is_kept_when_the_time_is_over_at_a_resume(
+    start: Start, sandbox: ScriptedSandbox, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, usual, beside = Clock(), sandbox._script, threading.Event()
+    monkeypatch.setattr(Journal.__init__, "__defaults__", ((), clock))
+    told_of: set[int] = set()
+    slow: list[object] = []
+
+    def script(job: Job) -> Outcome:
+        outcome = usual(job)
+        if job.kind == "train" and job.arguments in slow:
+            assert beside.wait(30)
+            clock.now = 58.0
+        return replace(outcome, seconds=8.0)
+
+    class Watch:
+        def receive(self, event: Event) -> None:
+            if event.kind == "call" and event.key == "c01/2":
+                slow.append(event.data["arguments"])
+            if event.kind == "trial":
+                clock.now = max(clock.now, 2.0)
+                told_of.add(event.data["number"])
+                if {1, 3, 4} <= told_of:
+                    beside.set()
+
+    run = start(
+        sandbox=ScriptedSandbox(script),
+        budget=Budget(trials=None, seconds=60.0),
+        parallel=2,
+        reseed=0,
+        sinks=[Watch()],
+    )
+    assert len(run.history.trials) == 4
+    events = len(run.folder.events)
+    run.resume(author=ScriptedAuthor([source]), sandbox=sandbox)
+    added = [(event.kind, event.key) for event in run.folder.events[events:]]
+    assert added == [("settings", ""), ("finished", "")]
+    assert len(run.folder.of_kind("trial")) == 4

@@ -13,8 +13,10 @@ from codegen_hpo.engine.timekeeper import REFUSALS
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Call, Check, Epoch, Event, Job, Outcome, Trial
 from codegen_hpo.run import Run
+from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.space import Arguments
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox, ScriptedServer, replies
+from codegen_hpo.testing.sandboxes import ScriptedWorker
 
 Start = Callable[..., Run]
 Script = Callable[[Job], Outcome]
@@ -110,6 +112,30 @@ def test_a_call_that_cannot_reach_its_first_point_is_refused(
         run.rerun(first.name, sandbox=sandbox)
 
 
+@pytest.mark.parametrize(
+    ("cuda", "device", "expected"), [("", "auto", [16]), ("GPU", "auto", [16, 500]), ("GPU", "cpu", [16])]
+)
+def test_a_dry_run_on_a_cpu_says_nothing_of_trials_on_a_gpu(
+    start: Start,
+    source: str,
+    slow: Callable[[float], ScriptedSandbox],
+    monkeypatch: pytest.MonkeyPatch,
+    cuda: str,
+    device: str,
+    expected: list[int],
+) -> None:
+    monkeypatch.setattr(ScriptedWorker, "hello", Hello(python="3.11.0", torch="2.13.0", cuda=cuda))
+    run = start(
+        author=ScriptedAuthor([source]),
+        sandbox=slow(1000.0),
+        tuner=lambda candidate: Widths([500] * 9),
+        budget=Budget(trials=2),
+        device=device,
+    )
+    assert widths(run) == expected
+    assert bool(refused(run)) == (expected == [16])
+
+
 def test_the_forecast_stands_beside_the_truth(
     start: Start, source: str, slow: Callable[[float], ScriptedSandbox]
 ) -> None:
@@ -130,6 +156,7 @@ def test_a_call_that_does_not_fit_the_time_left_is_refused(
         sandbox=sandbox,
         tuner=lambda candidate: Widths([8, 400, 8]),
         budget=Budget(trials=3, seconds=60),
+        trial_s=300.0,
     )
     assert widths(run) == [16, 8, 8]
     assert re.search(r"takes about \d+ s, and (60|59|58) s are left", refused(run)[0].outcome.error)
@@ -144,6 +171,7 @@ def test_endless_refusals_end_the_search(
         sandbox=sandbox,
         tuner=lambda candidate: Widths([8, *range(400, 500)]),
         budget=Budget(trials=20, seconds=60),
+        trial_s=300.0,
     )
     assert widths(run) == [16, 8]
     assert len(refused(run)) == REFUSALS
@@ -156,7 +184,11 @@ def test_more_time_takes_such_a_search_up_again(
 ) -> None:
     make = lambda candidate: Widths([8, *range(400, 500)])  # noqa: E731 - as a caller would
     run = start(
-        author=ScriptedAuthor([source]), sandbox=slow(100.0), tuner=make, budget=Budget(trials=4, seconds=60)
+        author=ScriptedAuthor([source]),
+        sandbox=slow(100.0),
+        tuner=make,
+        budget=Budget(trials=4, seconds=60),
+        trial_s=300.0,
     )
     run.resume(seconds=5000, author=ScriptedAuthor([source]), sandbox=slow(100.0), tuner=make)
     assert widths(run) == [16, 8, 405, 406]

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ MOST = {
 }
 
 
-NAMES = [  # a surrogate's proposal takes up to a second
-    pytest.param(name, marks=pytest.mark.slow if "smac" in name or "gp" in name else ()) for name in TUNERS
+PAIRS = [  # a surrogate's proposal takes up to a second; the other half is in tests/objective/test_kill.py
+    pytest.param(name, parallel, marks=pytest.mark.slow if "smac" in name or "gp" in name else ())
+    for name, parallel in zip(TUNERS, cycle((3, 1)), strict=False)
 ]
 
 
@@ -66,8 +68,7 @@ def proposals(run: Run) -> list[tuple[str, str, str]]:
     return [(call.proposed_by, call.fallback, json.dumps(dict(call.arguments))) for call in calls]
 
 
-@pytest.mark.parametrize("parallel", [1, 3])
-@pytest.mark.parametrize("tuner", NAMES)
+@pytest.mark.parametrize(("tuner", "parallel"), PAIRS)
 def test_a_killed_run_goes_on_with_the_same_proposals(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path, tuner: str, parallel: int
 ) -> None:
@@ -129,10 +130,10 @@ def test_too_few_trials_for_a_tuner_are_refused_before_a_model_is_paid(
 ) -> None:
     options = {"author": None, "model": "scripted", "tuner": "centaur", "unsafe": True}
     with ScriptedServer(answers(source)) as server:
-        for trials, candidates in ((14, 1), (16, 2)):
-            budget = Budget(trials=trials)
+        for trials, candidates, reseed in ((14, 1, 0), (16, 2, 0), (17, 1, 3)):
+            budget, more = Budget(trials=trials), {"candidates": candidates, "reseed": reseed}
             with pytest.raises(ConfigError, match="centaur would never ask its model"):
-                start(base_url=server.base_url, budget=budget, candidates=candidates, **options)
+                start(base_url=server.base_url, budget=budget, **more, **options)
     assert not server.requests
     assert not (tmp_path / "runs").exists()
 

@@ -70,6 +70,39 @@ def test_a_crew_that_was_prepared_is_open_when_it_is_needed() -> None:
     assert opened.made == opened.closed == 1 + 2
 
 
+def failing(opened: Opened, failures: int) -> tuple[Crew, list[str]]:
+    """A crew whose first workers cannot be opened, and a note of each attempt."""
+    attempts: list[str] = []
+
+    def open_worker() -> Worker:
+        attempts.append("")
+        if len(attempts) <= failures:
+            raise SandboxError("the sandbox worker did not start: it did not answer")
+        return opened._open()
+
+    return Crew(open_worker, lambda hello: None, size=1), attempts
+
+
+def test_a_worker_that_could_not_be_opened_ahead_is_opened_when_it_is_needed() -> None:
+    opened = Opened()
+    crew, attempts = failing(opened, 1)
+    crew.warm()
+    use(crew)
+    use(crew)
+    crew.close()
+    assert (len(attempts), opened.made, opened.closed) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_sandbox_that_opens_none_is_a_fault(ahead: bool) -> None:
+    crew, attempts = failing(Opened(), 9)
+    if ahead:
+        crew.warm()
+    with pytest.raises(SandboxError, match="did not answer"):
+        use(crew)
+    assert len(attempts) == 1 + ahead
+
+
 def test_only_the_leaders_crew_is_kept_and_the_next_ones() -> None:
     opened = Opened()
     crews = Crews(opened.crew)

@@ -20,6 +20,7 @@ def offers(*names):
 )
 def test_nothing_configured_is_no_endpoint(environ):
     assert Endpoint.resolve(environ=environ) is None
+    assert not Endpoint.is_named(None, environ)
 
 
 def test_options_go_before_the_environment():
@@ -36,6 +37,12 @@ def test_the_environment_alone_is_enough():
 def test_a_key_alone_means_openai_and_an_empty_url_is_no_url():
     environ = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": ""}
     assert Endpoint.resolve(model="m", environ=environ).url == OPENAI
+
+
+@pytest.mark.parametrize("named", [{"OPENAI_API_KEY": "k"}, {"OPENAI_BASE_URL": LOCAL}])
+def test_a_key_or_a_url_names_an_endpoint(named):
+    assert Endpoint.is_named(None, named)
+    assert Endpoint.is_named(LOCAL, {})
 
 
 def test_a_local_server_needs_no_key():

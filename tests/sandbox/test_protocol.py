@@ -99,10 +99,16 @@ def test_any_bytes_are_a_hello_or_refused(data: bytes) -> None:
 
 
 def test_a_curve_keeps_its_finite_points() -> None:
-    points = struct.pack("<6d", 1, 2, 3, float("nan"), 2, 3)
-    assert read_curve(points) == [(1, 2, 3)]
-    with pytest.raises(BadFrameError):
+    points = struct.pack("<Iddd", 1, 1, 2, 3) + struct.pack("<Iddd", 5, float("nan"), 2, 3)
+    assert read_curve(points) == [(1, 1, 2, 3)]
+    with pytest.raises(BadFrameError, match="bytes"):
         read_curve(points[:-1])
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (2, 1), (3, 3)])
+def test_a_curve_out_of_order_is_refused(numbers: tuple[int, int]) -> None:
+    with pytest.raises(BadFrameError, match="out of order"):
+        read_curve(b"".join(struct.pack("<Iddd", number, 1, 2, 3) for number in numbers))
 
 
 def test_a_whole_result_is_an_outcome() -> None:

@@ -81,9 +81,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(frame=frames(), data=st.data())
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_frame_gives_a_task_or_a_data_error(frame: pd.DataFrame, data: st.DataObject) -> None:
     target = data.draw(st.sampled_from([str(name) for name in frame.columns]))
     kind = data.draw(st.sampled_from(["auto", "regression", "binary", "multiclass"]))
@@ -103,7 +101,7 @@ def test_any_frame_gives_a_task_or_a_data_error(frame: pd.DataFrame, data: st.Da
 
 
 @given(texts=st.lists(st.text(max_size=12), min_size=ROWS, max_size=ROWS))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @pytest.mark.parametrize("option", ["categorical", "text", "datetime"])
 def test_an_override_of_any_texts_gives_a_task_or_a_data_error(option: str, texts: list[str]) -> None:
     frame = pd.DataFrame({"a": texts, "b": range(ROWS), "y": np.arange(ROWS) % 7 + 0.5})

@@ -23,12 +23,10 @@ def _rarely(usual: str, odd: str) -> Line:
     return lambda n: (odd if n == LINES - 1_000 else usual) + f",{n},some text\n"
 
 
-QUICK = [
-    _halves("1.50", "word"),
+QUICK = _halves("1.50", "word")
+SLOW = [
     _halves("true", ""),
     _halves('"two\nlines"', '"a, b"'),
-]
-SLOW = [
     _halves("1", "1.5"),
     _halves("True", "1"),
     _halves("", "word"),
@@ -49,7 +47,7 @@ SLOW = [
 ]
 
 
-@pytest.mark.parametrize("line", [*QUICK, *(pytest.param(line, marks=pytest.mark.slow) for line in SLOW)])
+@pytest.mark.parametrize("line", [QUICK, *(pytest.param(line, marks=pytest.mark.slow) for line in SLOW)])
 def test_both_ways_of_reading_give_equal_tables(
     tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +69,15 @@ def test_both_ways_of_reading_give_equal_tables(
     else:
         assert isinstance(pieces, pd.DataFrame)
         pd.testing.assert_frame_equal(pieces, whole, check_exact=True)
+
+
+def test_a_mixed_column_of_a_large_file_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "LARGE", 0)
+    monkeypatch.setattr(delimited, "_mixed", lambda frame: ["self"])
+    (tmp_path / "t.csv").write_text("self,n\n1,2\nword,3\n")
+    assert read_table(tmp_path / "t.csv").frame["self"].tolist() == ["1", "word"]
 
 
 def test_a_packed_large_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

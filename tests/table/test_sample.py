@@ -69,6 +69,36 @@ def test_groups_are_drawn_whole() -> None:
         Task.from_table(frame, "y", group_column="g", rows=20)
 
 
+def _with_a_rare_class(*others: str) -> pd.DataFrame:
+    """Two rows of it, in two of sixty groups."""
+    y = np.random.default_rng(1).choice(others, ROWS)
+    frame = _frame(y).assign(g=np.arange(ROWS) % 60)
+    frame.loc[[3, 77], "y"] = "rare"
+    return frame
+
+
+def test_a_sample_of_groups_in_which_nothing_can_be_learnt_is_refused_as_such() -> None:
+    with pytest.raises(
+        DataError, match="a sample of 200 rows will not do: target 'y' is constant"
+    ) as refused:
+        Task.from_table(_with_a_rare_class("often"), "y", group_column="g", rows=200)
+    assert refused.value.hint == "Ask for more --rows, or take another --seed."
+
+
+def test_a_sample_of_groups_that_lacks_a_class_says_so() -> None:
+    frame = _with_a_rare_class("often", "less")
+    task = Task.from_table(frame, "y", group_column="g", rows=200)
+    assert task.classes == ("less", "often")
+    assert "the sample has no row of 1 of 3 classes" in str(task)
+    assert "no row of" not in str(Task.from_table(frame, "y", rows=200))
+
+
+@pytest.mark.parametrize("rows", [-5, 0, 19])
+def test_a_sample_has_at_least_twenty_rows(rows: int) -> None:
+    with pytest.raises(DataError, match=f"a sample of {rows} rows is too small"):
+        Task.from_table(_frame(np.arange(ROWS)), "y", rows=rows)
+
+
 def test_the_users_own_test_table_is_not_sampled() -> None:
     frame = _frame(np.arange(ROWS))
     task = Task.from_table(frame, "y", test=frame.head(700), rows=400)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen_hpo.errors import DataError
-from codegen_hpo.table.encoding import levels_of
+from codegen_hpo.table.encoding.levels import levels_of
 from codegen_hpo.table.split import Split, group_split, random_split, time_split
 
 PARTS = ("train", "inner", "validation", "test")

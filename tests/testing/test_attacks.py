@@ -1,7 +1,6 @@
 """The hostile programs against each back end of this machine; and the runner, which must see what gets out.
 
-A plain pytest runs a part of them where no engine is needed; the rest is slow. `codegen-hpo sandbox attack`
-runs them all and makes the table.
+`codegen-hpo sandbox attack` runs the same programs and makes the table.
 """
 
 import os
@@ -34,28 +33,6 @@ from codegen_hpo.testing.sandbox_cases import CASE_LIMITS, sample_source
 from codegen_hpo.testing.sandboxes import ScriptedSandbox
 
 CATEGORIES = sorted({attack.category for attack in ATTACKS})
-# of each kind one that a wall must stop, and few that wait: some seconds in all
-QUICK = (
-    *(
-        "connects-to-the-host",
-        "connects-to-unix-sockets",
-        "reads-the-secrets",
-        "writes-where-it-can",
-        "links",
-    ),
-    *(
-        "changes-a-file",
-        "kills-the-victim",
-        "kills-its-parent",
-        "reads-memory-of-others",
-        "raises-its-own-rank",
-    ),
-    *("forks-without-end", "calls-with-other-numbers", "becomes-another-program", "makes-namespaces"),
-    *("maps-shared-memory", "maps-memory-as-a-stack", "takes-sysv-segments", "stops-itself", "floods-stdout"),
-    *("floods-with-empty-frames", "forges-a-whole-result", "sends-its-result-twice", "patches-exit"),
-    *("asks-the-collector", "searches-the-bundle", "leaves-names", "leaves-shared-memory"),
-    *("looks-for-what-was-left", "predicts-nan", "chains-and", "imports-a-wide-os", "closes-every-fence"),
-)
 
 
 def the_sandbox(name: str) -> Sandbox:
@@ -80,17 +57,6 @@ def run_here(name: str, attacks: list[Attack]) -> Report:
         pytest.skip(f"no {name}: {error}")
 
 
-def the_attack(name: str) -> Attack:
-    return next(attack for attack in ATTACKS if attack.name == name)
-
-
-@pytest.mark.parametrize("name", ["landlock", "bubblewrap"])
-@pytest.mark.slow
-def test_a_wall_contains_the_sharpest_programs(name: str) -> None:
-    report = run_here(name, [the_attack(attack) for attack in QUICK])
-    assert not_contained(report) == []
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("category", CATEGORIES, ids=lambda category: category.replace(" ", "-"))
 @pytest.mark.parametrize("name", ["landlock", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
@@ -109,7 +75,6 @@ def test_the_static_gates_answer_every_text(category: str) -> None:
 def test_there_are_programs_of_every_kind_with_names_of_their_own() -> None:
     assert len(ATTACKS) >= 60
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
-    assert all(name in {attack.name for attack in ATTACKS} for name in QUICK)
     assert len(CATEGORIES) >= 15
 
 

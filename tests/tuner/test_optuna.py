@@ -104,7 +104,7 @@ dimensions = st.one_of(
 
 
 @pytest.mark.parametrize("kind", ["tpe", "cmaes"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.dictionaries(st.text("abc", min_size=1), dimensions, min_size=1, max_size=4), st.integers(0, 2**40))
 def test_proposals_over_any_space_are_in_range(kind, declared, seed):
     space = Space(declared)

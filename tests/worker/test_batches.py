@@ -1,5 +1,6 @@
 from itertools import accumulate, pairwise
 
+import pytest
 from batches import POINT_ROWS, Span, spans
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,14 @@ def test_a_large_table_has_several_points_of_about_the_same_size(rows: int, batc
     assert all(part.stop - part.start == sum(part.sizes) for part in parts)
     lengths = [len(part.sizes) for part in parts]
     assert max(lengths) - min(lengths) <= 1
-    assert all(sum(part.sizes) <= max(POINT_ROWS, batch_size) + 1 for part in parts)
+    assert all(sum(part.sizes) <= POINT_ROWS + batch_size + 1 for part in parts)
+
+
+@pytest.mark.parametrize(("rows", "points"), [(2 * POINT_ROWS, 2), (2 * POINT_ROWS + 1, 3), (1_570_000, 6)])
+@pytest.mark.parametrize("batch_size", [256, 300, 3_000, 50_000])
+def test_the_points_of_a_pass_are_the_same_for_every_call(rows: int, points: int, batch_size: int) -> None:
+    """Pruning compares the points of one call with those of others."""
+    assert len(spans(rows, batch_size)) == points
 
 
 def test_a_table_below_the_size_of_a_point_has_one() -> None:

@@ -63,12 +63,9 @@ def test_without_a_fused_step_only_a_capturable_one_is_recorded() -> None:
     assert step_refusal(torch.optim.RMSprop(_parameters(), capturable=True)) == ""
 
 
-@pytest.mark.parametrize(("schedule", "rate"), [("cosine", Tensor), ("constant", float)])
-def test_a_rate_that_changes_is_kept_on_the_device(schedule: str, rate: type) -> None:
-    model = nn.Linear(4, 1)
-    optimizer = torch.optim.AdamW([{"params": model.weight, "lr": 0.25}, {"params": model.bias}], lr=0.5)
+def _steps(model: nn.Module, optimizer: torch.optim.Optimizer, schedule: str) -> Steps:
     settings = Settings(lr_schedule=schedule)
-    steps = Steps(
+    return Steps(
         Built(model, optimizer, 0),
         1,
         training_loss("regression", settings),
@@ -77,10 +74,25 @@ def test_a_rate_that_changes_is_kept_on_the_device(schedule: str, rate: type) ->
         Average(model, 0.0),
         torch.device("cpu"),
     )
-    make_capturable(steps)
+
+
+@pytest.mark.parametrize(("schedule", "rate"), [("cosine", Tensor), ("constant", float)])
+def test_a_rate_that_changes_is_kept_on_the_device(schedule: str, rate: type) -> None:
+    model = nn.Linear(4, 1)
+    groups = [{"params": model.weight, "lr": 0.25}, {"params": model.bias}]
+    optimizer = torch.optim.AdamW(groups, lr=0.5)
+    make_capturable(_steps(model, optimizer, schedule))
     assert all(group["capturable"] for group in optimizer.param_groups)
     assert [type(group["lr"]) for group in optimizer.param_groups] == [rate, rate]
     assert [float(group["lr"]) for group in optimizer.param_groups] == [0.25, 0.5]
+
+
+def test_a_group_may_be_empty() -> None:
+    """As that of the embeddings is, on a table without categories."""
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.AdamW([{"params": []}, {"params": model.parameters()}], lr=0.5)
+    make_capturable(_steps(model, optimizer, "cosine"))
+    assert [float(group["lr"]) for group in optimizer.param_groups] == [0.5, 0.5]
 
 
 class Network(nn.Module):

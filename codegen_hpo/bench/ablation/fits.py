@@ -14,8 +14,13 @@ from codegen_hpo.fitting import fit
 from codegen_hpo.task import Task
 
 
-def run_fit(table: PeerTable, setup: Setup, *, seed: int, seconds: float) -> Mapping[str, Trained]:
-    """What a search of so many seconds gives, by setup: one search shows the ensemble and its best member."""
+def run_fit(
+    table: PeerTable, setup: Setup, *, seed: int, seconds: float, threads: int
+) -> Mapping[str, Trained]:
+    """What a search of so many seconds gives, by setup: one search shows the ensemble and its best trial.
+
+    As many trials run at once as there are threads.
+    """
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         folder = Path(place)
         task = Task.from_table(
@@ -34,6 +39,8 @@ def run_fit(table: PeerTable, setup: Setup, *, seed: int, seconds: float) -> Map
                 tuner="tpe",
                 reseed=0 if setup == NO_RESEED else 3,
                 budget=Budget(trials=None, seconds=seconds),
+                parallel=threads,
+                threads=1,
                 seed=seed,
                 runs=folder / "runs",
                 environ={},

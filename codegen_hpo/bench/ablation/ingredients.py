@@ -84,6 +84,6 @@ INGREDIENTS = (
         without=Setup(recipe="tabm", changes={"k": 1}),
         with_it=Setup(recipe="tabm"),
     ),
-    Ingredient(name="ensemble in place of its best member", without=SINGLE, with_it=FIT),
+    Ingredient(name="ensemble in place of the best trial", without=SINGLE, with_it=FIT),
     Ingredient(name="fresh seeds before a winner is named", without=NO_RESEED, with_it=FIT),
 )

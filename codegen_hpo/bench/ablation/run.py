@@ -74,7 +74,10 @@ def _missing(
                 yield setup, {setup.name: opened.run(setup)}
     for setup in (FIT, NO_RESEED):
         if setup in setups and setup.name not in known and conditions.search_s:
-            yield setup, run_fit(table, setup, seed=seed, seconds=conditions.search_s)
+            yield (
+                setup,
+                run_fit(table, setup, seed=seed, seconds=conditions.search_s, threads=conditions.threads),
+            )
 
 
 def setups_of(ingredients: Sequence[Ingredient], table: PeerTable) -> list[Setup]:

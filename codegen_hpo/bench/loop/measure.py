@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from codegen_hpo.errors import CodegenHpoError, reading
+from codegen_hpo.errors import CodegenHpoError, ConfigError, reading
 from codegen_hpo.sandbox.environment import worker_environment
 
 ROWS, COLUMNS = 50_000, 20
@@ -84,7 +84,19 @@ class LoopResults:
 
 
 def measure_loops(plan: Plan, told: Callable[[Measurement], None]) -> LoopResults:
-    """Measures; `told` hears of each measurement as it comes. Raises CodegenHpoError."""
+    """Measures; `told` hears of each measurement as it comes.
+
+    Raises:
+        ConfigError: there is no such device.
+        CodegenHpoError: the measuring process failed.
+    """
+    if plan.device == "cuda":
+        from torch import cuda
+
+        if not cuda.is_available():
+            raise ConfigError(
+                "this PyTorch sees no CUDA device", hint="codegen-hpo doctor tells what is missing"
+            )
     measurements = []
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         folder = Path(place)

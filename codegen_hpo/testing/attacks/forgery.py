@@ -86,7 +86,7 @@ FORGERY: tuple[Attack, ...] = (
     ),
     _forges(
         "sends-a-curve-of-lies",
-        "send(b'C', struct.pack('<ddd', float('inf'), float('nan'), -1e308) * 1000)\n"
+        "send(b'C', b''.join(struct.pack('<Iddd', n, float('inf'), float('nan'), -1e308) for n in range(1, 1000)))\n"
         "send(b'O', GOOD); send(b'W', b''); send(b'R', report(best_epoch=10**9)); os._exit(0)",
         statuses=ANY,
     ),

@@ -220,7 +220,7 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), [("c.json", '{"x": 1}'), ("c.toml", "x = 1"), ("c.yaml", "x: 1")])
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     value=st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.booleans(), _TEXTS)
 )

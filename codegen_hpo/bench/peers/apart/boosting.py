@@ -87,7 +87,9 @@ def _histogram(job: Job, arguments: dict[str, Any], x: Any, y: Any, held: Any) -
     else:
         model = make(**known | arguments).fit(plain(x), y)
     predict = predictor(job, model)
-    return Model(lambda rows: predict(plain(rows)), int(model.n_iter_))
+    # the library keeps the rounds without progress; a score stands before the first round, too
+    rounds = max(1, int(model.validation_score_.argmax())) if held else int(model.n_iter_)
+    return Model(lambda rows: predict(plain(rows)), rounds)
 
 
 def _histogram_space(trial: Any) -> dict[str, Any]:
