@@ -185,8 +185,12 @@ def test_training_arguments_that_do_nothing_for_the_task_are_left_out() -> None:
             assert not {"loss", "target_transform"} & set(space)
 
 
-class _Split:
+class _Fold:
     train = range(100)
+
+
+class _Split:
+    trainings = (_Fold(),)
 
 
 class _Task:

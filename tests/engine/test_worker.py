@@ -80,7 +80,7 @@ def failing(opened: Opened, failures: int) -> tuple[Crew, list[str]]:
             raise SandboxError("the sandbox worker did not start: it did not answer")
         return opened._open()
 
-    return Crew(open_worker, lambda hello: None, size=1), attempts
+    return Crew([open_worker], lambda hello: None, size=1), attempts
 
 
 def test_a_worker_that_could_not_be_opened_ahead_is_opened_when_it_is_needed() -> None:

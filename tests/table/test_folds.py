@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from codegen_hpo.errors import ConfigError
-from codegen_hpo.table.encoding import levels_of
+from codegen_hpo.table.encoding.levels import levels_of
 from codegen_hpo.table.folds import deal_folds, usual_folds
 from codegen_hpo.table.split import Fold, Split, group_split, random_split, time_split
 
