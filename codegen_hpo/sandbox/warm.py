@@ -146,8 +146,8 @@ class WarmWorker:
             hello = self._accepted(self._greeting(connection), connection.notices)
         except (GoneError, LateError, BadFrameError) as error:
             reason = str(error) or {GoneError: "it ended", LateError: "it did not answer"}[type(error)]
+            self._drop()  # all that it said has been read then
             said = short(connection.complaints())
-            self._drop()
             silent = isinstance(error, GoneError) and not said and not self._closed
             raise (_SilentEndError if silent else SandboxError)(
                 f"the sandbox worker did not start: {reason}; it said: {said or 'nothing'}",
