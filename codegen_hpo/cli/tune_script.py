@@ -65,9 +65,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--memory",
     type=click.FloatRange(0.25),
-    default=8.0,
-    show_default=True,
-    help="With docker: GiB that the script may use.",
+    help="With docker: GiB that the script may use.  [default: 8]",
 )
 @click.option(
     "--device",
@@ -115,7 +113,11 @@ def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **
     from codegen_hpo.run import Run
     from codegen_hpo.tuner.names import needs_model
 
-    for name, given in (("image", options["image"]), ("device", options["device"] != "cpu")):
+    for name, given in (
+        ("image", options["image"]),
+        ("device", options["device"] != "cpu"),
+        ("memory", options["memory"]),
+    ):
         if given and options["sandbox"] != "docker":
             raise click.UsageError(
                 f"--{name} is for --sandbox docker: without it the script runs as yourself"
@@ -222,7 +224,7 @@ def _asked(lack: "Lack") -> str:
 
 def _script(text: str, options: dict[str, Any]) -> "Script":
     """What is run; the metric is not known yet."""
-    from codegen_hpo.objective.script.record import Script, relative_file, relative_folder
+    from codegen_hpo.objective.script.record import MEMORY_BYTES, Script, relative_file, relative_folder
     from codegen_hpo.objective.value_source import ValueSource
 
     folder: Path = options["folder"]
@@ -246,7 +248,7 @@ def _script(text: str, options: dict[str, Any]) -> "Script":
         folder=place,
         sandbox=options["sandbox"],
         image=options["image"],
-        memory_bytes=int(options["memory"] * 2**30),
+        memory_bytes=int(options["memory"] * 2**30) if options["memory"] else MEMORY_BYTES,
         device=options["device"],
         leave_out=tuple(options["leave_out"]),
         **files,

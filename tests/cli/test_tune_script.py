@@ -224,7 +224,7 @@ def test_the_scripted_agents_tune_what_a_command_line_holds(
     assert all("acc came to" in trial.analysis for trial in trials)
 
 
-@pytest.mark.parametrize(("option", "value"), [("--image", "mine"), ("--device", "cuda")])
+@pytest.mark.parametrize(("option", "value"), [("--image", "mine"), ("--device", "cuda"), ("--memory", "4")])
 def test_what_is_for_a_container_alone_is_refused_without_one(cli: Cli, option: str, value: str) -> None:
     code, _, err = cli(*TUNE, option, value)
     assert code == 2
