@@ -82,8 +82,11 @@ print(json.dumps([sorted(os.listdir('/')), sorted(os.listdir('/data')), sorted(o
 
 
 def test_only_its_own_processes_are_seen_under_another_name(behind: Worker) -> None:
-    code = """import json, os, socket
-print(json.dumps([sorted(filter(str.isdigit, os.listdir('/proc'))), os.getppid(), os.getuid(), os.uname()[1],
+    code = """import json, os, time
+def pids(): return sorted(filter(str.isdigit, os.listdir('/proc')))
+deadline = time.monotonic() + 5  # the child that waits for the next trial is forked while this one begins
+while len(pids()) < 3 and time.monotonic() < deadline: time.sleep(0.01)
+print(json.dumps([pids(), os.getppid(), os.getuid(), os.uname()[1],
     [line.split()[1] for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapBnd'))]]))"""
     pids, parent, user, host, capabilities = json.loads(printed(behind, code))
     assert parent == 1
