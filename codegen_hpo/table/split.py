@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 TEST_SHARE = 0.2  # of all rows
 VALIDATION_SHARE = 0.2  # of all rows
 INNER_SHARE = 0.125  # of what is left for training
+VALIDATION_ROWS, INNER_ROWS = 4_000, 2_000  # that tell enough: of a table with more, the two shares shrink,
+LEAST_SHARE = 0.05  # down to this one: what is not learnt from is missing in the model
 MOST_INNER = 50_000  # rows: more would cost time after each pass, and tell no better when to stop
 FEWEST = 20  # rows: below, no part holds enough to tell anything
 
@@ -136,7 +138,7 @@ def inner_part(fitted: Ints, codes: Ints | None, groups: Ints | None, seed: Sequ
         seed: of the draw.
     """
     generator = np.random.default_rng(seed)
-    shares = (min(INNER_SHARE, MOST_INNER / len(fitted)), 0.0, 0.0)
+    shares = (_inner_share(len(fitted)), 0.0, 0.0)
     if groups is not None and len(known := np.unique(groups[fitted])) > 1:
         ranks = generator.permutation(len(known)).astype(np.float64)
         part = _cut_in_order(ranks[np.searchsorted(known, groups[fitted])], shares, "groups")
@@ -156,8 +158,19 @@ _TRAIN, _INNER, _VALIDATION, _TEST = range(4)
 def _shares(rows: int, own_test: bool) -> tuple[float, float, float]:
     """Of all free rows: inner, validation, test."""
     test = 0.0 if own_test else TEST_SHARE
-    inner = min(INNER_SHARE * (1 - test - VALIDATION_SHARE), MOST_INNER / rows)
-    return inner, VALIDATION_SHARE, test
+    validation = _shrunk(VALIDATION_SHARE, VALIDATION_ROWS, rows)
+    fitted = 1 - test - validation
+    return fitted * _inner_share(fitted * rows), validation, test
+
+
+def _inner_share(fitted: float) -> float:
+    """Of so many rows that are not held out."""
+    return min(_shrunk(INNER_SHARE, INNER_ROWS, fitted), MOST_INNER / fitted)
+
+
+def _shrunk(share: float, enough: int, rows: float) -> float:
+    """A share of so many rows, or a smaller one that has enough of them."""
+    return min(share, max(LEAST_SHARE, enough / rows))
 
 
 def _refuse_few(rows: int) -> None:

@@ -22,6 +22,8 @@ from codegen_hpo.tuner.reply import Proposal, read_reply
 from codegen_hpo.tuner.subject import Subject
 from codegen_hpo.tuner.tool import REASONED, Words, form, schema_text, space_tool
 
+_TOO_SLOW = 3  # calls refused for want of time before the turn is given up: each was paid for
+
 Role = Literal["expert", "plain"]
 Replies = Literal["call", "json"]
 
@@ -83,10 +85,18 @@ class LLMTuner:
         if len(tried) >= points.count(self._space):
             raise NoProposal(f"all {len(tried)} combinations of the arguments have been tried")
         refused: list[Proposal] = []
+        too_slow = 0
         while len(refused) <= self._complaints:
             messages = self._messages(self._question(trials_left, running, aside, refused))
             tools = (self._tool,) if self._replies == "call" else ()
             proposal = self._read(Request(purpose="tune", messages=messages, tools=tools), tried)
+            if reason := self._too_slow(proposal):
+                too_slow += 1
+                if too_slow >= _TOO_SLOW:
+                    raise NoProposal(f"{too_slow} calls of the model for one turn do not fit: {reason}")
+                proposal = proposal._replace(
+                    arguments=None, complaints=(f"{reason}: propose a quicker call",)
+                )
             if proposal.arguments is not None:
                 thoughts = proposal.thoughts.strip()[:THOUGHTS] if self._reasoning else ""
                 return Call(
@@ -120,7 +130,7 @@ class LLMTuner:
         return tried
 
     def _read(self, request: Request, tried: dict[str, str]) -> Proposal:
-        """The model's proposal, refused if its arguments were tried before or would take too long."""
+        """The model's proposal, refused if its arguments were tried before."""
         tool = self._subject.tool if request.tools else ""
         proposal = read_reply(self._ask(request), self._space, tool)
         if proposal.arguments is None:
@@ -128,10 +138,13 @@ class LLMTuner:
         known = tried.get(_as_shown(proposal.arguments))
         if known is not None:
             return proposal._replace(arguments=None, complaints=(f"these arguments {known}; propose others",))
-        reason = self._outlook.refusal(proposal.arguments) if self._outlook else ""
-        if reason:
-            return proposal._replace(arguments=None, complaints=(f"{reason}: propose a quicker call",))
         return proposal
+
+    def _too_slow(self, proposal: Proposal) -> str:
+        """Why the proposal does not fit the time that is left; empty if it does, or is none."""
+        if proposal.arguments is None or self._outlook is None:
+            return ""
+        return self._outlook.refusal(proposal.arguments)
 
     # -- the prompt -----------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ def test_too_few_rows_or_values_are_said() -> None:
 
 
 def test_the_early_stopping_rows_of_a_large_table_are_bounded() -> None:
-    rows = 1_000_000
+    rows = 2_000_000
     classes = np.random.default_rng(0).integers(0, 3, rows)
     for split in (
         random_split(rows, seed=0),
@@ -117,4 +117,15 @@ def test_the_early_stopping_rows_of_a_large_table_are_bounded() -> None:
         time_split(np.arange(rows) // 10.0, column="t", seed=0),
     ):
         assert abs(len(split.inner) - 50_000) <= 10
-        assert len(split.train) + len(split.inner) == 600_000
+        assert len(split.train) + len(split.inner) == 1_500_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "validation", "inner"),
+    [(1_000, 200, 75), (20_000, 4_000, 1_500), (50_000, 4_000, 2_000), (200_000, 10_000, 7_500)],
+)
+def test_of_a_larger_table_a_smaller_share_is_held_out(rows: int, validation: int, inner: int) -> None:
+    split = random_split(rows, seed=0)
+    assert abs(len(split.validation) - validation) <= 1
+    assert abs(len(split.inner) - inner) <= 1
+    assert len(split.test) == rows // 5

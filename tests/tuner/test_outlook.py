@@ -63,6 +63,8 @@ def test_a_call_that_takes_too_long_is_answered_on_the_same_turn() -> None:
     assert "it takes too long: propose a quicker call" in model.told[1]
 
 
-def test_a_model_that_proposes_nothing_quicker_gives_up() -> None:
+def test_a_model_that_proposes_nothing_quicker_gives_up_before_it_has_cost_much() -> None:
+    model = Model(*[1024] * 6)
     with pytest.raises(NoProposal, match="it takes too long"):
-        tuner(Model(*[1024] * 6), None, widest=512).ask(None)
+        tuner(model, None, widest=512).ask(None)
+    assert len(model.told) == 3
