@@ -134,10 +134,7 @@ def _sampler(name: str, space: Space, seed: int, trials: int | None) -> Sampler:
         case "random" | "tpe" | "gp":
             from codegen_hpo.tuner.optuna import OptunaSampler  # half a second to import
 
-            # a search that time alone limits may end after a few trials: it begins near the defaults, which
-            # were chosen with some thought
-            kept = 0.5 if trials is None and name != "random" else 0.0
-            return OptunaSampler(space, name, startup(trials), kept)
+            return OptunaSampler(space, name, startup(trials))
         case "smac-rf" | "smac-gp":
             from codegen_hpo.tuner.smac import SmacSampler
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -32,17 +31,12 @@ class OptunaSampler:
         space: what is tuned.
         kind: how.
         startup: how many trials there must be before a model of them is asked; random ones until then.
-        kept: of the defaults in each of those, in the mean; 0 is pure random search.
     """
 
     def __init__(
-        self,
-        space: Space,
-        kind: Literal["random", "tpe", "gp"],
-        startup: int = MAX_STARTUP,
-        kept: float = 0.0,
+        self, space: Space, kind: Literal["random", "tpe", "gp"], startup: int = MAX_STARTUP
     ) -> None:
-        self._space, self._kind, self._startup, self._kept = space, kind, startup, kept
+        self._space, self._kind, self._startup = space, kind, startup
         self._distributions = {name: distribution(dimension) for name, dimension in space.items()}
 
     def __call__(
@@ -56,16 +50,9 @@ class OptunaSampler:
                 self._constrained_trials(told) if self._kind == "gp" else self._ranked_trials(told)
             )
         study.add_trials([self._frozen(arguments, TrialState.RUNNING) for arguments in running])
-        kept = self._kept if len(told) < self._startup else 0.0
-        generator = np.random.default_rng(seed)
         while True:
             trial = study.ask(self._distributions)
-            drawn = {name: value(self._space[name], trial.params[name]) for name in self._space}
-            yield {
-                name: found if default is None or generator.random() >= kept else default
-                for name, found in drawn.items()
-                for default in (self._space[name].default,)
-            }
+            yield {name: value(self._space[name], trial.params[name]) for name in self._space}
             study.tell(trial, state=TrialState.FAIL)  # samplers pass over trials of this state
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:

@@ -38,19 +38,6 @@ def test_tpe_finds_a_better_point_than_random_search_does_on_average():
     assert mean(best("tpe", seed) for seed in range(4)) < mean(best("random", seed) for seed in range(4))
 
 
-def test_a_search_without_a_number_of_trials_begins_near_the_defaults():
-    space = Space({f"x{n}": Float(0.0, 1.0, default=0.5) for n in range(12)})
-
-    def kept(kind: str, trials: int | None) -> float:
-        proposed = play(
-            make_tuner(kind, space, seed=0, trials=trials), 6, lambda arguments: sum(arguments.values())
-        )
-        return mean(value == 0.5 for trial in proposed for value in trial.call.arguments.values())
-
-    assert 0.3 < kept("tpe", None) < 0.7
-    assert kept("tpe", 40) == kept("random", None) == 0.0
-
-
 def test_calls_not_yet_told_are_not_proposed_again():
     tuner = make_tuner("tpe", SMALL, seed=0)
     running: list[Call] = []
