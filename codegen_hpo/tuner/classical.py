@@ -44,11 +44,15 @@ class ClassicalTuner:
         space: the space, as the sampler knows it.
         sampler: draws the points.
         seed: not negative.
+        first: points that come before those that are drawn, as in Optuna's `enqueue_trial`.
     """
 
-    def __init__(self, name: str, space: Space, sampler: Sampler, seed: int) -> None:
+    def __init__(
+        self, name: str, space: Space, sampler: Sampler, seed: int, first: Sequence[Arguments] = ()
+    ) -> None:
         self.name = name
         self._space, self._sampler, self._seed = space, sampler, seed
+        self._first = tuple(map(dict, first))
         self._told: list[Trial] = []
 
     def ask(self, trials_left: int | None, running: Sequence[Call] = ()) -> Call:
@@ -59,6 +63,9 @@ class ClassicalTuner:
         tried.update(canonical(arguments) for arguments in under_way)
         if len(tried) >= points.count(self._space):
             raise NoProposal(f"all {len(tried)} combinations of the arguments have been tried")
+        for point in self._first:
+            if canonical(point) not in tried:
+                return Call(arguments=point, proposed_by=self.name)
         generator = np.random.default_rng([self._seed, len(self._told), len(under_way)])
         drawn = self._sampler(self._told, under_way, int(generator.integers(2**31)))
         for _, arguments in zip(range(MAX_REPEATS), drawn, strict=False):

@@ -1,11 +1,12 @@
 """The tuners by name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.llm.messages import Ask
-from codegen_hpo.space import Space
+from codegen_hpo.space import Arguments, Space
 from codegen_hpo.tuner.base import Tuner
 from codegen_hpo.tuner.centaur import CentaurTuner, check_turns
 from codegen_hpo.tuner.classical import ClassicalTuner, Sampler, startup
@@ -68,6 +69,7 @@ def make_tuner(
     model: Model | None = None,
     options: TunerOptions | None = None,
     outlook: Outlook | None = None,
+    first: Sequence[Arguments] = (),
 ) -> Tuner:
     """The tuner of this name over a space.
 
@@ -80,13 +82,14 @@ def make_tuner(
         model: the model, for those that need one.
         options: how it works.
         outlook: what a model is told of time.
+        first: points that a classical tuner proposes before those of its own.
 
     Raises:
         ConfigError: an unknown name, a tuner whose model or package is missing, or too few trials for it.
     """
     check_tuner(name, with_model=model is not None and subject is not None)
     if name in CLASSICAL or model is None or subject is None:  # without them it is classical: checked above
-        return ClassicalTuner(name, space, _sampler(name, space, seed, trials), seed)
+        return ClassicalTuner(name, space, _sampler(name, space, seed, trials), seed, first)
     options = options or TunerOptions()
     check_trials(name, options, trials)
     asked = _language_model(name, space, subject, model, options, outlook)
@@ -94,7 +97,7 @@ def make_tuner(
         return asked
     if name == "centaur":
         return CentaurTuner(space, asked, seed, options.llm_share)
-    then = make_tuner(name.removeprefix("llm+"), space, seed=seed, trials=trials)
+    then = make_tuner(name.removeprefix("llm+"), space, seed=seed, trials=trials, first=first)
     turns = first_turns(trials) if options.llm_trials is None else options.llm_trials
     return WarmStartTuner(name, space, asked, then, turns)
 

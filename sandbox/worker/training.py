@@ -11,6 +11,7 @@ from averaging import Average, Best
 from batches import Span, spans
 from bundle import Bundle, Features, Rows
 from construct import Built
+from dropout import quicken
 from failure import NoFiniteEpochError
 from graph import GraphSteps
 from losses import stopping_loss, training_loss
@@ -94,6 +95,7 @@ class Trainer:
         self._points = passes * points
         self._patience = settings.patient(points, len(self._spans[0].sizes))
         schedule = Schedule(built.optimizer, settings, passes * steps)
+        self._quick_dropout = device.type == "cpu" and quicken(built.model)
         graphs = graphs and device.type == "cuda"
         self._average = Average(built.model, settings.ema_decay, device if graphs else None)
         loss = training_loss(bundle.kind, settings)
@@ -137,6 +139,8 @@ class Trainer:
             told.append(f"a point of the curve is {rows} rows, {len(self._spans)} points a pass")
         if self._steps.fused:
             told.append(f"fused steps of {type(self._built.optimizer).__name__}")
+        if self._quick_dropout:
+            told.append("dropout by 16 random bits a value")
         return [*told, self._graph.note()] if self._graph else told
 
     def try_step(self, rows: int | None = None) -> Tried:

@@ -62,3 +62,12 @@ def test_a_space_of_few_points_that_cannot_be_counted_ends_the_search():
         tuner.tell(told(number, tuner.ask(None).arguments, 0.0))
     with pytest.raises(NoProposal, match="have all been tried"):
         tuner.ask(None)
+
+
+def test_points_that_are_given_come_before_those_that_are_drawn_and_none_twice():
+    first = [{"n": 2, "on": False}, {"n": 3, "on": True}]
+    tuner = ClassicalTuner("mine", SPACE, stubborn_at({"n": 4, "on": True}), seed=0, first=first)
+    tuner.tell(told(1, {"n": 2, "on": False}, 0.5))  # the defaults, say
+    call = tuner.ask(None)
+    assert (call.arguments, call.proposed_by) == ({"n": 3, "on": True}, "mine")
+    assert tuner.ask(None, [call]).arguments == {"n": 4, "on": True}
