@@ -75,8 +75,8 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | N
 def _plain_target(space: Space) -> list[Arguments]:
     """The defaults, but for the target as it is and absolute errors, where the function lets them be chosen.
 
-    Which is better only a trial tells. Test RMSE of the first recipe at its defaults, which take the log of both
-    of these targets, and with this, 25 s at most: taxis 3.88 and 4.28 (two seeds), diamonds 580 and 529 (one).
+    Which is better only a trial tells. Test RMSE of the first recipe at its defaults, which take the log of
+    both of these targets, and with this, 25 s at most: taxis 3.88 and 4.28 (two seeds), diamonds 580 and 529.
     """
     changes = {
         name: value
