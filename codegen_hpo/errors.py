@@ -69,12 +69,12 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what reading a missing or damaged file of a run raises into a ConfigError that names it."""
+    """Turns what reading a missing or damaged file of ours raises into a ConfigError that names it."""
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise ConfigError(
             f"{path} cannot be read: {reason or error}",
-            hint="the run is damaged: a file of it is missing or was changed; restore it from a copy",
+            hint="it is missing, damaged or was changed: restore it from a copy",
         ) from error

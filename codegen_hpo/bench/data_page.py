@@ -1,6 +1,7 @@
-"""The results page of a benchmark whose results are plain data, and the JSON file that it is made from."""
+"""A benchmark's results as plain data, and the page that is made from them."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from codegen_hpo.errors import reading
 
 
 def write_data(data: Mapping[str, Any], file: Path) -> None:
-    """Writes the results as JSON."""
+    """Writes them as JSON, in one step: a process that is killed leaves the old file or none."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(file)
 
 
 def write_page(data: Mapping[str, Any], text: str, file: Path) -> list[Path]:

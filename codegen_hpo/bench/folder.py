@@ -1,7 +1,6 @@
 """A benchmark on disk: its facts, its searches, and the value of every configuration that was evaluated."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codegen_hpo.bench.cell import Cell, Search
+from codegen_hpo.bench.data_page import read_data, write_data
 from codegen_hpo.bench.problem import Value
 from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.space import Arguments, Scalar, canonical
@@ -42,14 +42,11 @@ class BenchFolder:
         if command and command not in about["commands"]:
             about["commands"].append(command)
         (self.path / "cells").mkdir(parents=True, exist_ok=True)
-        _write(file, about)
+        write_data(about, file)
 
     def about(self) -> dict[str, Any]:
         """Suite, facts and commands. Raises ConfigError if this is no folder of a benchmark."""
-        file = self.path / "benchmark.json"
-        with reading(file):
-            about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return about
+        return read_data(self.path / "benchmark.json")
 
     def read(self, cell: Cell) -> Search | None:
         """The cell's search, finished or not; None if it was not begun."""
@@ -59,8 +56,7 @@ class BenchFolder:
     def write(self, search: Search) -> None:
         """Keeps the search as it stands."""
         file = self.path / "cells" / search.cell.path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, search.to_json())
+        write_data(search.to_json(), file)
 
     def searches(self) -> Iterator[Search]:
         """All searches that were finished."""
@@ -110,10 +106,3 @@ def _key(fingerprint: str, arguments: Arguments) -> str:
 def _read(file: Path) -> Search:
     with reading(file):
         return Search.from_json(json.loads(file.read_text(encoding="utf-8")))
-
-
-def _write(file: Path, data: Mapping[str, Any]) -> None:
-    """Replaces the file in one step: a process that is killed leaves the old one."""
-    part = file.with_name(f"{file.name}.{os.getpid()}")
-    part.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    part.replace(file)

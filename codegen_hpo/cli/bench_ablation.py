@@ -44,9 +44,10 @@ def ablation(
 
     A fifth of the rows is sealed; each ingredient is trained with and without, a pair a seed.
     """
-    from codegen_hpo.bench.ablation.page import page, write_page
+    from codegen_hpo.bench.ablation.page import page
     from codegen_hpo.bench.ablation.results import read_results
     from codegen_hpo.bench.ablation.run import Conditions, run_ablation
+    from codegen_hpo.bench.data_page import write_page
     from codegen_hpo.bench.peers.table import prepare
 
     tables = [prepare(file, out, target=target, drop=drop or None, metric=metric) for file in data]
@@ -63,5 +64,5 @@ def ablation(
     results = read_results(out)
     click.echo(page(results), nl=False)
     if json_file:
-        for path in write_page(results, json_file.with_suffix(".md")):
+        for path in write_page(results.to_json(), page(results), json_file.with_suffix(".md")):
             click.echo(path)

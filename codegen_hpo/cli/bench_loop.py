@@ -31,8 +31,9 @@ def loop(
 
     skorch and Lightning are measured where they are installed: pip install 'codegen-hpo[loops]'.
     """
+    from codegen_hpo.bench.data_page import write_page
     from codegen_hpo.bench.loop.measure import Plan, measure_loops
-    from codegen_hpo.bench.loop.page import table, write_page
+    from codegen_hpo.bench.loop.page import page, table
 
     plan = Plan(
         batches=batch,
@@ -48,5 +49,5 @@ def loop(
     for one in plan.widths:
         click.echo(f"width {one}: times the DataLoader loop\n{table(results, one)}\n")
     if json_file is not None:
-        for path in write_page(results, json_file.with_suffix(".md")):
+        for path in write_page(results.to_json(), page(results), json_file.with_suffix(".md")):
             click.echo(path)

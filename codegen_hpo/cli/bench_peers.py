@@ -66,8 +66,9 @@ def peers(
     Tables that need options of their own are given one a call, with the same --out: a call adds to it. A
     fifth of the rows is sealed; each arm learns from the others in a fresh process.
     """
+    from codegen_hpo.bench.data_page import write_page
     from codegen_hpo.bench.peers.arms import ARMS, probe
-    from codegen_hpo.bench.peers.page import page, write_page
+    from codegen_hpo.bench.peers.page import page
     from codegen_hpo.bench.peers.results import read_results
     from codegen_hpo.bench.peers.run import Conditions, run_peers
     from codegen_hpo.bench.peers.table import prepare
@@ -92,5 +93,5 @@ def peers(
     results = read_results(out)
     click.echo(page(results), nl=False)
     if json_file:
-        for path in write_page(results, json_file.with_suffix(".md")):
+        for path in write_page(results.to_json(), page(results), json_file.with_suffix(".md")):
             click.echo(path)

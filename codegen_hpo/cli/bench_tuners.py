@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,27 +177,27 @@ def report(results: Path, output: Path | None, plot: bool) -> None:
 
 
 def _peers(results: Path) -> tuple[str, Callable[..., list[Path]]]:
-    from codegen_hpo.bench.peers.page import page, write_page
+    from codegen_hpo.bench.peers.page import page
     from codegen_hpo.bench.peers.results import read_results
 
     found = read_results(results)
-    return page(found), lambda file, *, plot: write_page(found, file)
+    return _written(found.to_json(), page(found))
 
 
 def _ablation(results: Path) -> tuple[str, Callable[..., list[Path]]]:
-    from codegen_hpo.bench.ablation.page import page, write_page
+    from codegen_hpo.bench.ablation.page import page
     from codegen_hpo.bench.ablation.results import read_results
 
     found = read_results(results)
-    return page(found), lambda file, *, plot: write_page(found, file)
+    return _written(found.to_json(), page(found))
 
 
 def _loop(results: Path) -> tuple[str, Callable[..., list[Path]]]:
     from codegen_hpo.bench.loop.measure import read_loops
-    from codegen_hpo.bench.loop.page import page, write_page
+    from codegen_hpo.bench.loop.page import page
 
     found = read_loops(results)
-    return page(found), lambda file, *, plot: write_page(found, file)
+    return _written(found.to_json(), page(found))
 
 
 def _scale(results: Path) -> tuple[str, Callable[..., list[Path]]]:
@@ -219,10 +219,16 @@ def _scale(results: Path) -> tuple[str, Callable[..., list[Path]]]:
 
 def _plain(results: Path, suite: str) -> tuple[str, Callable[..., list[Path]]]:
     from codegen_hpo.bench import fit_overhead, tokens_page
-    from codegen_hpo.bench.data_page import read_data, write_page
+    from codegen_hpo.bench.data_page import read_data
 
     data = read_data(results)
-    text = tokens_page.token_page(data) if suite == "tokens" else fit_overhead.page(data)
+    return _written(data, tokens_page.token_page(data) if suite == "tokens" else fit_overhead.page(data))
+
+
+def _written(data: Mapping[str, Any], text: str) -> tuple[str, Callable[..., list[Path]]]:
+    """The page, and what writes it with its data."""
+    from codegen_hpo.bench.data_page import write_page
+
     return text, lambda file, *, plot: write_page(data, text, file)
 
 

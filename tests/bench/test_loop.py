@@ -7,9 +7,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from codegen_hpo.bench.data_page import write_page
+from codegen_hpo.bench.loop import page as loop_page
 from codegen_hpo.bench.loop.arms import Work, arms
 from codegen_hpo.bench.loop.measure import LoopResults, Measurement, Plan, measure_loops, read_loops
-from codegen_hpo.bench.loop.page import table, write_page
 from codegen_hpo.cli.bench_loop import loop
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.testing.bundles import write_sample_bundle
@@ -44,16 +45,16 @@ def test_ratios_are_taken_within_a_repeat() -> None:
 
 
 def test_a_table_shows_the_ratios_and_what_is_not_installed() -> None:
-    header, _, small, large = table(RESULTS, 8).splitlines()
+    header, _, small, large = loop_page.table(RESULTS, 8).splitlines()
     assert header == "| batch | DataLoader, rows/s | bare | ours | skorch | Lightning | ours / bare |"
     assert small == "| 64 | 100 | 2.00 | 1.90 | not installed | not installed | 0.95 |"
     assert large.startswith("| 256 | 100 |")
 
 
 def test_a_page_can_be_made_again_from_its_file(tmp_path: Path) -> None:
-    page, data = write_page(RESULTS, tmp_path / "loop.md")
+    page, data = write_page(RESULTS.to_json(), loop_page.page(RESULTS), tmp_path / "loop.md")
     assert read_loops(data) == RESULTS
-    assert table(RESULTS, 8) in page.read_text()
+    assert loop_page.table(RESULTS, 8) in page.read_text()
     assert str(tmp_path) not in data.read_text()
 
 

@@ -15,6 +15,7 @@ from codegen_hpo.errors import EndpointError, Interrupted
 from codegen_hpo.records import Event, Job, Outcome
 from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox, ScriptedServer, replies
+from codegen_hpo.testing.killing import KillAfter, Killed
 
 Start = Callable[..., Run]
 PATIENCE_S = 30.0
@@ -139,20 +140,6 @@ def test_ctrl_c_does_not_wait_for_a_draft(start: Start, source: str, sandbox: Sc
     run = Run.open(caught.value.run)
     run.resume(author=ScriptedAuthor(sources(source, 2)), sandbox=sandbox)
     assert run.history.state == "done"
-
-
-class Killed(BaseException):
-    pass
-
-
-class KillAfter:
-    def __init__(self, events: int) -> None:
-        self._left = events
-
-    def receive(self, event: Event) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
 
 
 class Model:

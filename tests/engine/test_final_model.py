@@ -15,13 +15,14 @@ from codegen_hpo.cli.scores import print_scores
 from codegen_hpo.engine.fresh_seeds import best_call
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError, NoModelError
-from codegen_hpo.records import Call, Check, Event, Job, Outcome, Trial, ranked
+from codegen_hpo.records import Call, Check, Job, Outcome, Trial, ranked
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.task import METRICS
 from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing.killing import KillAfter, Killed
 
 Start = Callable[..., Run]
 
@@ -296,20 +297,6 @@ def test_a_call_that_was_not_trained_again_is_credited_with_the_luck_of_those_th
 
 
 # -- kill and resume --------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    pass
-
-
-class KillAfter:
-    def __init__(self, events: int) -> None:
-        self._left = events
-
-    def receive(self, event: Event) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
 
 
 def told(run: Run) -> list[tuple[object, ...]]:

@@ -12,7 +12,7 @@ import pytest
 from codegen_hpo.bundle import bundle_folders, read_codec
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError, NoModelError
-from codegen_hpo.records import Check, Epoch, Event, Job, Outcome
+from codegen_hpo.records import Check, Epoch, Job, Outcome
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.scoring.ensemble import average
@@ -20,6 +20,7 @@ from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.task import METRICS, Task
 from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing.killing import KillAfter, Killed
 
 Start = Callable[..., Run]
 FOLDS = 3
@@ -241,20 +242,6 @@ def test_a_run_is_exported_with_a_folder_for_each_model(fold: Callable[..., Run]
 
 
 # -- kill and resume --------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    pass
-
-
-class KillAfter:
-    def __init__(self, events: int) -> None:
-        self._left = events
-
-    def receive(self, event: Event) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
 
 
 def told(run: Run) -> list[tuple[object, ...]]:

@@ -17,6 +17,7 @@ from codegen_hpo.records import Call, Event, Job, Outcome, Trial
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Worker
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
+from codegen_hpo.testing.killing import KillAfter, Killed
 from codegen_hpo.tuner.base import NoProposal
 
 Start = Callable[..., Run]
@@ -150,18 +151,6 @@ def test_the_limits_of_a_budget_count_the_trials_under_way(start: Start) -> None
 def test_a_kill_after_any_event_changes_no_proposal(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    class KillAfter:
-        def __init__(self, events: int) -> None:
-            self._left = events
-
-        def receive(self, event: Event) -> None:
-            self._left -= 1
-            if self._left < 0:
-                raise Killed
-
     options = {"budget": Budget(trials=8), "parallel": 3, "candidates": 2}
     sources = [source, source + "# another\n"]
     whole = start(author=ScriptedAuthor(sources), runs=tmp_path / "whole", **options)

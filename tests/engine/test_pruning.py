@@ -13,6 +13,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Call, Epoch, Event, Job, Outcome, Trial
 from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
+from codegen_hpo.testing.killing import Killed
 
 Start = Callable[..., Run]
 
@@ -143,10 +144,6 @@ def test_a_pruned_trial_is_scored_and_says_so(start: Start, sandbox: ScriptedSan
     assert all(t.score is not None and t.outcome.curve[-1].number < 300 for t in pruned)
     recorded = [event.data["job"]["prune"] for event in run.folder.of_kind("trial")]
     assert [tuple(map(tuple, row)) for row in recorded] == [job.prune for job in jobs]
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL."""
 
 
 @pytest.mark.parametrize("parallel", [1, 2])

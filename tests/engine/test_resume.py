@@ -13,24 +13,9 @@ from codegen_hpo.errors import ConfigError, Interrupted, NoCandidateError
 from codegen_hpo.records import Event
 from codegen_hpo.run import Run
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox, ScriptedServer, replies
+from codegen_hpo.testing.killing import KillAfter, Killed
 
 Start = Callable[..., Run]
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing between the engine and the test may catch it."""
-
-
-class KillAfter:
-    """A sink that ends the process's life after some events."""
-
-    def __init__(self, events: int) -> None:
-        self._left = events
-
-    def receive(self, event: Event) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
 
 
 def proposals(run: Run) -> list[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.space import Arguments
 from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox, ScriptedServer, replies
+from codegen_hpo.testing.killing import Killed
 from codegen_hpo.testing.sandboxes import ScriptedWorker
 
 Start = Callable[..., Run]
@@ -204,10 +205,6 @@ def test_the_defaults_are_never_refused(
         budget=Budget(trials=1, seconds=60),
     )
     assert run.history.trials[0].score is not None
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL."""
 
 
 def test_a_killed_run_refuses_as_it_would_have(

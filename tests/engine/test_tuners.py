@@ -19,6 +19,7 @@ from codegen_hpo.run import Run
 from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedSandbox, ScriptedServer, replies
 from codegen_hpo.testing.brain import draw_arguments
+from codegen_hpo.testing.killing import Killed
 from codegen_hpo.testing.replies import Scripted
 from codegen_hpo.tuner.make import TunerOptions
 from codegen_hpo.tuner.names import TUNERS, needs_model
@@ -36,10 +37,6 @@ PAIRS = [  # a surrogate's proposal takes up to a second; the other half is in t
     pytest.param(name, parallel, marks=pytest.mark.slow if "smac" in name or "gp" in name else ())
     for name, parallel in zip(TUNERS, cycle((3, 1)), strict=False)
 ]
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing between the engine and the test may catch it."""
 
 
 class KillAtTrial:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from codegen_hpo.bench.ablation.ingredients import FIT, NO_RESEED, SINGLE, Setup
-from codegen_hpo.bench.ablation.trainings import Trained, write_test
-from codegen_hpo.bench.peers.table import TARGET, PeerTable
+from codegen_hpo.bench.ablation.trainings import Trained, read_task
+from codegen_hpo.bench.peers.table import PeerTable
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import NoModelError
 from codegen_hpo.fitting import fit
-from codegen_hpo.task import Task
 
 
 def run_fit(
@@ -23,14 +22,7 @@ def run_fit(
     """
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         folder = Path(place)
-        task = Task.from_table(
-            table.folder / "train.csv",
-            TARGET,
-            kind=table.facts.kind,
-            metric=table.facts.metric,
-            test=write_test(table, folder),
-            seed=seed,
-        )
+        task = read_task(table, folder, seed)
         began = time.monotonic()
         try:
             run = fit(

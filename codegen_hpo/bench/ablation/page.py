@@ -1,7 +1,5 @@
 """The results page of `bench ablation`: one row an ingredient, one column a table."""
 
-import json
-from pathlib import Path
 from statistics import median
 
 from codegen_hpo.bench.ablation.ingredients import INGREDIENTS
@@ -32,15 +30,6 @@ def page(results: Results) -> str:
         f"Conditions: {facts}.",
     ]
     return "\n\n".join(blocks) + "\n"
-
-
-def write_page(results: Results, file: Path) -> list[Path]:
-    """The files written: the page, and beside it the JSON from which it can be made again."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    data = file.with_suffix(".json")
-    data.write_text(json.dumps(results.to_json(), indent=1, allow_nan=False) + "\n", "utf-8")
-    file.write_text(page(results), "utf-8")
-    return [file, data]
 
 
 def _effects(results: Results) -> str:

@@ -1,6 +1,5 @@
 """What the trainings gave, kept in one file a table and seed, and the effect of each ingredient."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 
 from codegen_hpo.bench.ablation.ingredients import Ingredient
 from codegen_hpo.bench.ablation.trainings import Trained
+from codegen_hpo.bench.data_page import read_data, write_data
 from codegen_hpo.bench.folder import BenchFolder
-from codegen_hpo.bench.peers.table import Facts
+from codegen_hpo.bench.peers.table import Facts, PeerTable
 from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.space import Scalar
 from codegen_hpo.task import METRICS
@@ -96,33 +96,26 @@ def read_trained(folder: Path, table: str, seed: int) -> dict[str, Trained]:
     if not path.exists():
         return {}
     with reading(path):
-        return _trained(json.loads(path.read_text("utf-8")))
+        return _trained(read_data(path))
 
 
 def write_trained(folder: Path, table: str, seed: int, trained: Mapping[str, Trained]) -> None:
     """Keeps the trainings of a table and seed."""
-    path = folder / "results" / table / f"seed{seed}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(_plain(trained), indent=1, allow_nan=False) + "\n", "utf-8")
-    part.replace(path)
+    write_data(_plain(trained), folder / "results" / table / f"seed{seed}.json")
 
 
 def read_results(path: Path) -> Results:
     """The results in a benchmark's folder, or in the file beside its page. Raises ConfigError."""
     if path.is_file():
         with reading(path):
-            return Results.from_json(json.loads(path.read_text("utf-8")))
+            return Results.from_json(read_data(path))
     about = BenchFolder(path).about()
-    tables = []
-    for file in sorted(path.glob("tables/*/table.json")):
-        with reading(file):
-            tables.append(Facts.from_json(json.loads(file.read_text("utf-8"))))
+    tables = tuple(PeerTable.open(file.parent).facts for file in sorted(path.glob("tables/*/table.json")))
     trainings = {table.name: _seeds(path, table.name) for table in tables}
     if not any(trainings.values()):
         raise ConfigError(f"{path} holds no training yet", hint="codegen-hpo bench ablation makes them")
     return Results(
-        facts=about["facts"], commands=tuple(about["commands"]), tables=tuple(tables), trainings=trainings
+        facts=about["facts"], commands=tuple(about["commands"]), tables=tables, trainings=trainings
     )
 
 

@@ -82,14 +82,7 @@ def open_trainings(table: PeerTable, *, seed: int, threads: int, train_s: float)
     """
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         folder = Path(place)
-        task = Task.from_table(
-            table.folder / "train.csv",
-            TARGET,
-            kind=table.facts.kind,
-            metric=table.facts.metric,
-            test=write_test(table, folder),
-            seed=seed,
-        )
+        task = read_task(table, folder, seed)
         encoding = fit_encoding(task.frame.iloc[task.split.fitted], task.profile)
         bundle = write_bundle(folder / "bundle", task, encoding, seed)
         # the worker predicts the test rows in place of the validation rows, which choose nothing here
@@ -102,8 +95,23 @@ def open_trainings(table: PeerTable, *, seed: int, threads: int, train_s: float)
             )
 
 
-def write_test(table: PeerTable, folder: Path) -> Path:
-    """The test rows with their labels, which the host's side of a run wants, as a file in the folder."""
+def read_task(table: PeerTable, folder: Path, seed: int) -> Task:
+    """The task of the table's rows, cut with the seed.
+
+    Args:
+        folder: holds the test rows with their labels, which the host's side of a run wants.
+    """
+    return Task.from_table(
+        table.folder / "train.csv",
+        TARGET,
+        kind=table.facts.kind,
+        metric=table.facts.metric,
+        test=_write_test(table, folder),
+        seed=seed,
+    )
+
+
+def _write_test(table: PeerTable, folder: Path) -> Path:
     rows = pd.read_csv(table.folder / "test.csv", dtype=str, keep_default_na=False)
     rows.assign(**{TARGET: table.test_labels()}).to_csv(folder / "test.csv", index=False)
     return folder / "test.csv"

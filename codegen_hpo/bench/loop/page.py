@@ -1,8 +1,5 @@
 """The results of `bench loop` as text: ratios to the DataLoader loop, and to the bare one."""
 
-import json
-from pathlib import Path
-
 from codegen_hpo.bench.loop.measure import COLUMNS, INNER_ROWS, ROWS, LoopResults, arms_of
 
 STANDARD, BARE = "DataLoader", "bare"
@@ -53,15 +50,6 @@ _NOTES = """\
   evaluation of {inner} early-stopping rows a pass; the others evaluate nothing. `bare` shuffles once a pass,
   takes contiguous slices and steps by a fused AdamW, and does nothing else. The other loops use AdamW as it
   comes."""
-
-
-def write_page(results: LoopResults, file: Path) -> list[Path]:
-    """The files written: the page, and beside it the JSON from which it can be made again."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    data = file.with_suffix(".json")
-    data.write_text(json.dumps(results.to_json(), indent=1) + "\n", encoding="utf-8")
-    file.write_text(page(results), encoding="utf-8")
-    return [file, data]
 
 
 def _times(ratio: float | None) -> str:

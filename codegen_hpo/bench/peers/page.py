@@ -1,7 +1,5 @@
 """The results page of `bench peers`: ranks and scores, a table a time limit."""
 
-import json
-from pathlib import Path
 from statistics import fmean, median
 
 from codegen_hpo.bench.peers.arms import ARMS
@@ -33,15 +31,6 @@ def page(results: Results) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in results.facts.items())
     blocks += [_NOTES, f"Conditions: {facts}.", _versions(results)]
     return "\n\n".join(filter(None, blocks)) + "\n"
-
-
-def write_page(results: Results, file: Path) -> list[Path]:
-    """The files written: the page, and beside it the JSON from which it can be made again."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    data = file.with_suffix(".json")
-    data.write_text(json.dumps(results.to_json(), indent=1, allow_nan=False) + "\n", "utf-8")
-    file.write_text(page(results), "utf-8")
-    return [file, data]
 
 
 def _tables(results: Results) -> str:

@@ -1,13 +1,13 @@
 """What was measured: one cell an arm, table and time limit, kept in files and read back."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from codegen_hpo.bench.data_page import read_data, write_data
 from codegen_hpo.bench.folder import BenchFolder
-from codegen_hpo.bench.peers.table import Facts
+from codegen_hpo.bench.peers.table import Facts, PeerTable
 from codegen_hpo.bench.statistics import ranks
 from codegen_hpo.errors import ConfigError, reading
 from codegen_hpo.space import Scalar
@@ -104,33 +104,25 @@ def read_cell(folder: Path, cell: Cell) -> Cell | None:
     if not path.exists():
         return None
     with reading(path):
-        return Cell(**json.loads(path.read_text("utf-8")))
+        return Cell(**read_data(path))
 
 
 def write_cell(folder: Path, cell: Cell) -> None:
-    """Keeps a cell, in one step: a process that is killed leaves the old file or none."""
-    path = folder / cell.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(cell), indent=1, allow_nan=False) + "\n", "utf-8")
-    part.replace(path)
+    """Keeps a cell."""
+    write_data(asdict(cell), folder / cell.path)
 
 
 def read_results(path: Path) -> Results:
     """The results in a benchmark's folder, or in the file beside its page. Raises ConfigError."""
     if path.is_file():
         with reading(path):
-            return Results.from_json(json.loads(path.read_text("utf-8")))
+            return Results.from_json(read_data(path))
     about = BenchFolder(path).about()
-    tables, cells = [], []
-    for file in sorted(path.glob("tables/*/table.json")):
-        with reading(file):
-            tables.append(Facts.from_json(json.loads(file.read_text("utf-8"))))
+    tables = tuple(PeerTable.open(file.parent).facts for file in sorted(path.glob("tables/*/table.json")))
+    cells = []
     for file in sorted(path.glob("results/*/*.json")):
         with reading(file):
-            cells.append(Cell(**json.loads(file.read_text("utf-8"))))
+            cells.append(Cell(**read_data(file)))
     if not cells:
         raise ConfigError(f"{path} holds no result yet", hint="codegen-hpo bench peers makes them")
-    return Results(
-        facts=about["facts"], commands=tuple(about["commands"]), tables=tuple(tables), cells=tuple(cells)
-    )
+    return Results(facts=about["facts"], commands=tuple(about["commands"]), tables=tables, cells=tuple(cells))

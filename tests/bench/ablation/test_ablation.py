@@ -8,10 +8,11 @@ import pytest
 
 from codegen_hpo.author.cookbook import RECIPES, CookbookAuthor
 from codegen_hpo.bench.ablation.ingredients import INGREDIENTS, SEARCH, Ingredient, Setup
-from codegen_hpo.bench.ablation.page import page, write_page
+from codegen_hpo.bench.ablation.page import page
 from codegen_hpo.bench.ablation.results import Results, read_results
 from codegen_hpo.bench.ablation.run import Conditions, run_ablation
 from codegen_hpo.bench.ablation.trainings import Trained
+from codegen_hpo.bench.data_page import write_page
 from codegen_hpo.bench.peers.table import Facts, prepare
 from codegen_hpo.contract import read_candidate
 from codegen_hpo.fitting import fit
@@ -73,7 +74,7 @@ def test_an_ingredient_of_regressions_has_no_effect_on_classes(results: Results)
 
 
 def test_the_page_can_be_made_again_from_its_json(results: Results, tmp_path: Path) -> None:
-    file, data = write_page(results, tmp_path / "ablation.md")
+    file, data = write_page(results.to_json(), page(results), tmp_path / "ablation.md")
     assert page(read_results(data)) == file.read_text()
 
 

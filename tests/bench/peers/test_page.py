@@ -1,7 +1,8 @@
 import json
 from pathlib import Path
 
-from codegen_hpo.bench.peers.page import page, write_page
+from codegen_hpo.bench.data_page import write_page
+from codegen_hpo.bench.peers.page import page
 from codegen_hpo.bench.peers.results import Results, read_results
 
 
@@ -26,6 +27,6 @@ def test_the_page_gives_mean_ranks_and_says_what_failed_or_was_not_there(results
 
 
 def test_the_page_can_be_made_again_from_its_json(results: Results, tmp_path: Path) -> None:
-    file, data = write_page(results, tmp_path / "peers.md")
+    file, data = write_page(results.to_json(), page(results), tmp_path / "peers.md")
     assert json.loads(data.read_text())["suite"] == "peers"
     assert page(read_results(data)) == file.read_text()
