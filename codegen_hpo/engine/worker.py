@@ -48,7 +48,7 @@ class LazyWorker:
         self._closed = True
         spare, self._spare = self._spare, None
         if spare:
-            with suppress(SandboxError):  # nobody needed it
+            with suppress(Exception):  # why it could not be opened, which nobody needs to know
                 spare.take().close()
         if self._worker:
             self._worker.close()

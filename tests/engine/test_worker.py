@@ -1,5 +1,6 @@
 """Whose workers are open, and when."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -142,6 +143,23 @@ class Side:
 
     def close(self) -> None:
         self.closed.set()
+
+
+@pytest.mark.parametrize("fault", [SandboxError("no engine"), OSError(28, "No space left on device")])
+def test_a_worker_that_nobody_needed_and_did_not_open_keeps_no_other_from_being_closed(
+    fault: Exception,
+) -> None:
+    opened, turn = Opened(), itertools.count()
+
+    def open_one() -> Worker:
+        if next(turn) == 0:
+            raise fault
+        return opened._open()
+
+    crew = Crew([open_one], lambda hello: None, size=2)
+    crew.warm()
+    crew.close()
+    assert opened.made == opened.closed == 1
 
 
 def test_a_fold_that_fails_lets_no_other_begin() -> None:
