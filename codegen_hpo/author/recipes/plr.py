@@ -97,7 +97,7 @@ def make_model_and_optimizer(
     learning_rate: Annotated[float, 2e-4, 4e-3, "log"] = 1e-3,
     weight_decay: Annotated[float, 1e-4, 0.3, "log"] = 1e-2,
     batch_size: Annotated[int, 128, 1024, "log"] = 256,
-    lr_schedule: Literal["constant", "cosine"] = "constant",
+    lr_schedule: Literal["constant", "cosine"] = "cosine",
     ema_decay: Annotated[float, 0.95, 0.999] = 0.99,
     label_smoothing: Annotated[float, 0.0, 0.2] = 0.0,
     loss: Literal["mse", "mae", "huber"] = "huber",

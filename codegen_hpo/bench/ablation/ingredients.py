@@ -77,7 +77,7 @@ INGREDIENTS = (
         ("regression",),
     ),
     _switched("label smoothing 0.1", {"label_smoothing": 0.0}, {"label_smoothing": 0.1}, CLASSES),
-    _switched("cosine schedule", {}, {"lr_schedule": "cosine"}),
+    _switched("cosine schedule", {"lr_schedule": "constant"}, {"lr_schedule": "cosine"}),
     _switched("weight decay", {"weight_decay": 0.0}, {}),
     Ingredient(
         name="parallel members, 8 in place of 1",
