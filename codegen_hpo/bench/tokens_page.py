@@ -17,8 +17,8 @@ messages, of the function's description and JSON schema, of the reply's text and
 server's own framing are not counted. *cached* is the share of all prompt tokens that stand in the longest
 beginning which a request has in common with an earlier one of its run, the functions before the messages: the
 most that a provider's prompt cache could serve. Providers serve whole blocks, and many only from some 1,000
-tokens on. One trial runs at a time and time is short nowhere: a request that is sent beside running trials holds
-their calls, too, and one under a time limit some lines on it."""
+tokens on. One trial runs at a time and time is short nowhere: a request that is sent beside running trials
+holds their calls, too, and one under a time limit some lines on it."""
 
 _HEADER = (
     "| table | columns | trials | form | tokens in all | author | tuning | first tuning request | last "
