@@ -66,7 +66,7 @@ def tuner_maker(settings: Settings, task: Task, ask: Ask | None, trials: int | N
             model=model,
             options=settings.tuning,
             outlook=outlook,
-            first=_plain_target(candidate.space),
+            first=_plain_target(candidate.space) if task.kind == "regression" else (),
         )
 
     return make

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
-from codegen_hpo.engine.settings import Budget
+from codegen_hpo.contract import read_candidate
+from codegen_hpo.engine.parts import tuner_maker
+from codegen_hpo.engine.settings import Budget, Settings
 from codegen_hpo.run import Run
+from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.tuner.outlook import Outlook
 
 Start = Callable[..., Run]
 
@@ -36,6 +41,20 @@ def test_the_target_as_it_is_with_absolute_errors_comes_after_the_defaults(
     defaults, plain, drawn = (dict(trial.call.arguments) for trial in run.history.trials)
     assert plain == defaults | {"loss": "mae", "target_transform": "none"}
     assert drawn["learning_rate"] != defaults["learning_rate"]
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_only_of_a_regression_the_loss_is_the_functions_to_choose(
+    choosing: str, small_table: pd.DataFrame, classes: bool
+) -> None:
+    labels = small_table["y"] > small_table["y"].median()
+    task = Task.from_table(small_table.assign(y=labels) if classes else small_table, "y")
+    candidate = read_candidate(choosing, name="c01", author="scripted").candidate
+    assert candidate is not None
+    make = tuner_maker(Settings(tuner="random"), task, None, None)
+    call = make(candidate, Outlook(lambda: None, lambda arguments: "")).ask(None)
+    plain = candidate.space.defaults() | {"loss": "mae", "target_transform": "none"}
+    assert (call.arguments == plain) == (not classes)
 
 
 def test_a_function_without_these_choices_is_tuned_from_the_second_call_on(start: Start) -> None:
