@@ -116,7 +116,7 @@ frame = pandas.DataFrame({"shape": list("abcabca"), "colour": list("ccbbaaz")})
 whole = predict.predict(frame)
 compute, rows = predict.compute, []
 encoding.encoding.PIECE = 3
-predict.compute = lambda model, piece, meta: rows.append(len(piece.x_cat)) or compute(model, piece, meta)
+predict.compute = lambda run, model, piece: rows.append(len(piece.x_cat)) or compute(run, model, piece)
 assert (predict.predict(frame) == whole).all() and len(whole) == 7
 assert rows == [3, 3, 1], rows
 assert predict.predict(frame.head(0)).shape == (0,)
