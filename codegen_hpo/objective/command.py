@@ -10,6 +10,7 @@ from typing import Any
 
 from codegen_hpo.objective.base import Measured
 from codegen_hpo.objective.command_line import CommandLine
+from codegen_hpo.objective.disclosure import without_paths
 from codegen_hpo.objective.process import run
 from codegen_hpo.objective.trial_folder import fresh_folder, keep_output
 from codegen_hpo.objective.under_way import UnderWay
@@ -77,6 +78,7 @@ class CommandObjective:
             except OSError as error:
                 raise cannot_start(words, error) from error
         outcome = Outcome(status="ok", seconds=round(time.monotonic() - began, 3))
+        ended = without_paths(ended, {file.parent: "{folder}", self._folder.path: "RUN", Path(): "."})
         keep_output(self._folder, name, ended)
         found = judged(ended, outcome, self._command.source, file.parent, timeout_s=timeout_s)
         return found._replace(files=name)
