@@ -105,4 +105,4 @@ def _key(fingerprint: str, arguments: Arguments) -> str:
 
 def _read(file: Path) -> Search:
     with reading(file):
-        return Search.from_json(json.loads(file.read_text(encoding="utf-8")))
+        return Search.from_json(read_data(file))

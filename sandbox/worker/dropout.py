@@ -1,7 +1,7 @@
 """Dropout on a CPU by 16 random bits a value: torch's own draws a whole random number for each.
 
-Measured on 512 x 256 values, one thread: forward and backward 0.65 ms in place of 1.37 ms, or a fifth of a
-training step of the cookbook's `plr`.
+Measured on 512 x 256 values, one thread: forward and backward 0.65 ms in place of 1.37 ms. In 25 s the
+cookbook's `plr` made 45 passes over the diamonds in place of 34.
 """
 
 import torch
