@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,15 @@ def reference() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def pages(reference: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The reference's pages by the names of their modules."""
+    folder = tmp_path_factory.mktemp("api")
+    reference.write_reference(folder)
+    files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.html")}
+    return {name.replace("/", "."): path.read_text(encoding="utf-8") for name, path in files.items()}
 
 
 def public(module: ModuleType) -> Iterator[tuple[str, object]]:
@@ -55,17 +65,15 @@ def undocumented(name: str, value: object) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_every_public_name_is_in_the_reference_and_has_a_docstring(
-    reference: ModuleType, tmp_path: Path
+    reference: ModuleType, pages: dict[str, str]
 ) -> None:
-    reference.write_reference(tmp_path)
     missing, silent = [], []
-    packages = [codegen_hpo, codegen_hpo.testing]
-    for module in [*packages, *map(importlib.import_module, reference.MODULES)]:
-        page = (tmp_path / f"{module.__name__.replace('.', '/')}.html").read_text(encoding="utf-8")
+    named = map(importlib.import_module, reference.MODULES)
+    for module in (codegen_hpo, codegen_hpo.testing, *named):
         if not module.__doc__:
             silent.append(module.__name__)
         for name, value in public(module):
-            if f'id="{name}"' not in page:
+            if f'id="{name}"' not in pages[module.__name__]:
                 missing.append(f"{module.__name__}.{name}")
             silent += [f"{module.__name__}.{found}" for found in undocumented(name, value)]
     assert not missing
@@ -73,12 +81,7 @@ def test_every_public_name_is_in_the_reference_and_has_a_docstring(
 
 
 @pytest.mark.slow
-def test_the_reference_holds_nothing_private(reference: ModuleType, tmp_path: Path) -> None:
-    reference.write_reference(tmp_path)
-    pages = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
-    wanted = {
-        f"{name.replace('.', '/')}.html"
-        for name in ("codegen_hpo", "codegen_hpo.testing", *reference.MODULES)
-    }
-    assert pages == wanted | {"index.html"}
-    assert not any('id="_' in (tmp_path / page).read_text(encoding="utf-8") for page in wanted)
+def test_the_reference_holds_nothing_private(reference: ModuleType, pages: dict[str, str]) -> None:
+    assert set(pages) == {"index", "codegen_hpo", "codegen_hpo.testing", *reference.MODULES}
+    shown = {name for page in pages.values() for name in re.findall(r'id="([\w.]+)"', page)}
+    assert not [name for name in shown if re.search(r"(^|\.)_(?!_init__$|_version__$)", name)]
