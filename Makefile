@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: $(VENV)/.ready
 	$(BIN)/codegen-hpo fit $$($(BIN)/codegen-hpo datasets path simulated-taxi-fares) --target fare \
@@ -23,6 +23,9 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.ready
+	$(BIN)/python docs/reference.py docs/api
+
 # A mirror that cannot be reached must not stop the install: pip then takes torch from its usual index.
 $(VENV)/.ready: constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,4 +34,4 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) docs/api .pytest_cache .mypy_cache .ruff_cache

@@ -1,13 +1,13 @@
 """Every error that a caller can meet.
 
 CodegenHpoError           .hint: what to do; .exit_code: of the command line; .run: where it is kept
-├── DataError         3   the table, the target or a column cannot be used
-├── ConfigError       3   an option, a file of options or a run directory cannot be used
-├── EndpointError     4   the model's endpoint: key, quota, name, unreachable
-├── SandboxError      5   no sandbox can be started, or it broke for a reason of the host
-├── NoCandidateError  6   no candidate met the contract
-├── StorageError      7   a run cannot be written: the disk is full or read-only
-└── NoModelError      1   candidates were trained, none gave a usable model
+├── DataError         3
+├── ConfigError       3
+├── EndpointError     4
+├── SandboxError      5
+├── NoCandidateError  6
+├── StorageError      7
+└── NoModelError      1
 
 Interrupted, a KeyboardInterrupt, is what Ctrl-C becomes once there is a run to resume.
 
@@ -32,30 +32,44 @@ class CodegenHpoError(Exception):
 
 
 class DataError(CodegenHpoError):
+    """The table, the target or a column cannot be used."""
+
     exit_code = 3
 
 
 class ConfigError(CodegenHpoError):
+    """An option, a file of options or a run directory cannot be used."""
+
     exit_code = 3
 
 
 class EndpointError(CodegenHpoError):
+    """The model's endpoint does not answer as it must: key, quota, name, unreachable."""
+
     exit_code = 4
 
 
 class SandboxError(CodegenHpoError):
+    """No sandbox can be started, or one broke for a reason of the host."""
+
     exit_code = 5
 
 
 class NoCandidateError(CodegenHpoError):
+    """No candidate met the contract."""
+
     exit_code = 6
 
 
 class StorageError(CodegenHpoError):
+    """A run cannot be written: the disk is full or read-only."""
+
     exit_code = 7
 
 
 class NoModelError(CodegenHpoError):
+    """Candidates were trained, none gave a usable model."""
+
     exit_code = 1
 
 

@@ -23,6 +23,8 @@ from codegen_hpo.task import METRICS
 
 
 class Difference(NamedTuple):
+    """One thing in which a repeated trial is not as it was recorded."""
+
     what: str  # "metric", "curve", "folds", "data", "arguments", "seed" or a version's name
     recorded: Any
     now: Any
@@ -41,6 +43,7 @@ class Rerun:
 
     @property
     def identical(self) -> bool:
+        """Whether the trial came out as it was recorded."""
         return not self.differences
 
 

@@ -43,10 +43,12 @@ class Best(NamedTuple):
 
     @property
     def source(self) -> str:
+        """The function's file."""
         return self.candidate.source
 
     @property
     def arguments(self) -> dict[str, Scalar]:
+        """Those of the trial's call, defaults included."""
         return dict(self.trial.call.arguments)
 
     @property
@@ -68,6 +70,7 @@ class Run:
 
     @property
     def path(self) -> Path:
+        """The run's folder."""
         return self.folder.path
 
     @property

@@ -32,6 +32,8 @@ class Draft:
 
 
 class Author(Protocol):
+    """Writes the functions of a run, and mends them by what the gates found."""
+
     name: str  # goes into Candidate.author: "cookbook", "llm:<model>"
     trusted: bool  # True only for code that ships with this package: it may run without a sandbox
 

@@ -41,9 +41,11 @@ class Tally:
 
     @property
     def tokens(self) -> int:
+        """Of prompts and completions together."""
         return self.prompt_tokens + self.completion_tokens
 
     def add(self, reply: Reply) -> None:
+        """Counts one reply."""
         self.requests += 1
         self.attempts += reply.attempts
         self.prompt_tokens += reply.usage.prompt_tokens
@@ -52,6 +54,7 @@ class Tally:
         self.seconds += reply.seconds
 
     def to_json(self) -> dict[str, Any]:
+        """The sums as they are kept in records."""
         return {
             "requests": self.requests,
             "attempts": self.attempts,
@@ -77,6 +80,7 @@ class Ledger:
 
     @property
     def by_purpose(self) -> Mapping[str, Tally]:
+        """A tally for each purpose of a request: "author", "repair", "tune", …"""
         return self._by_purpose
 
     @property

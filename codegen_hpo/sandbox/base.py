@@ -39,6 +39,8 @@ class Worker(Protocol):
 
 
 class Sandbox(Protocol):
+    """Opens the workers in which generated code runs."""
+
     name: str  # "docker", "bubblewrap", "landlock", "none"
 
     def open(self, bundle: Path) -> Worker:

@@ -20,12 +20,14 @@ class ScriptedWorker:
         self._closed = False
 
     def run(self, job: Job) -> Outcome:
+        """The script's outcome. Raises SandboxError after `close`."""
         if self._closed:
             raise SandboxError("the sandbox worker is closed; open another one")
         self._jobs.append(job)
         return self._script(job)
 
     def close(self) -> None:
+        """Refuses further jobs."""
         self._closed = True
 
 
@@ -40,5 +42,6 @@ class ScriptedSandbox:
         self.bundles: list[Path] = []
 
     def open(self, bundle: Path) -> ScriptedWorker:
+        """A worker that answers by the script; the bundle is only noted."""
         self.bundles.append(bundle)
         return ScriptedWorker(self._script, self.jobs)

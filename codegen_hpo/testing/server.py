@@ -69,6 +69,7 @@ class ScriptedServer:
 
     @property
     def base_url(self) -> str:
+        """What a client is given: `http://127.0.0.1:PORT/v1`."""
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
     def __enter__(self) -> "ScriptedServer":
