@@ -98,7 +98,7 @@ class LoadedModel:
         return outcome.outputs
 
     def _job(self, rows: Encoded) -> Job:
-        return Job(kind="rows", rows=tuple(rows), threads=self._threads, timeout_s=_PREDICT_S)
+        return Job(kind="rows", rows=rows, threads=self._threads, timeout_s=_PREDICT_S)
 
     def _opened(self) -> Worker:
         if self._worker is None or self._process != os.getpid():

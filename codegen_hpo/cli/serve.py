@@ -10,7 +10,7 @@ from codegen_hpo.cli.parameters import Whole, find_run, run_argument, sandbox_op
 if TYPE_CHECKING:
     from codegen_hpo.run import Run
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+_LOCAL = ("127.0.0.1", "localhost")
 
 
 @click.command("serve")
@@ -58,7 +58,7 @@ def command(
 
     found = Run.open(find_run(run, runs))
     model = found.load(single=single, sandbox=sandbox, unsafe=unsafe, threads=threads)
-    hosts = ("127.0.0.1", "localhost", "[::1]") if host in _LOCAL else ("*",)
+    hosts = _LOCAL if host in _LOCAL else ("*",)
     app = make_app(model, _about(found, single=single), most_rows=most_rows, hosts=hosts)
     listening = listen(host, port)
     url = address(listening)

@@ -14,7 +14,7 @@ from codegen_hpo.loaded_model import Floats
 
 
 class CodegenClassifier(ClassifierMixin, CodegenEstimator):  # type: ignore[misc]
-    __doc__ = f"""Predicts classes. {CodegenEstimator.__doc__}        classes_: the classes, sorted.
+    __doc__ = f"""Predicts classes. {CodegenEstimator.__doc__}    classes_: the classes, sorted.
     """
 
     def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:  # noqa: N803

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import assert_all_finite, check_consistent_length, column_or_1d, validate_data
 
+from codegen_hpo.table.encoding.levels import level_name
 from codegen_hpo.table.read import Table
 
 FEWEST = 2  # rows that are learnt from
@@ -36,7 +37,7 @@ def read_rows(
 
     The estimator learns its columns.
     """
-    name = str(getattr(y, "name", None) or "y")
+    name = level_name(getattr(y, "name", None) or "y") or "y"
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, y, reset=True, skip_check_array=True)
         _require_size(estimator, X, FEWEST)

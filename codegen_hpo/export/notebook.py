@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from codegen_hpo.export.files import require_new, write_files
+from codegen_hpo.export.files import EXPORTED, require_new, write_files
 from codegen_hpo.export.folder import model_files
 from codegen_hpo.llm.prompts import quoted
 from codegen_hpo.records import Member, Trial
@@ -16,63 +16,6 @@ from codegen_hpo.task import METRICS
 
 NOTEBOOK = "model.ipynb"
 _EXAMPLES = 3  # rows that the notebook predicts if no table is named
-
-_SETUP = """\
-import json
-
-import matplotlib.pyplot as plt
-import pandas as pd
-
-import predict
-from command import named, read_encoding, read_run, read_table
-
-RUN = read_run()
-HISTORY = json.load(open("history.json", encoding="utf-8"))
-FUNCTIONS = {}"""
-
-_STEPS = """\
-encoding = read_encoding()
-pd.DataFrame(
-    [(type(block).__name__.lower(), block.source, ", ".join(block.names)) for block in encoding.blocks],
-    columns=["block", "column", "gives"],
-)"""
-
-_SEARCH = """\
-trials = pd.DataFrame(HISTORY["trials"])
-best = trials["score"].cummax() if HISTORY["higher_is_better"] else trials["score"].cummin()
-figure, axes = plt.subplots(figsize=(7, 4))
-for proposer, some in trials.groupby("proposed_by"):
-    axes.plot(some["number"], some["score"], "o", label=proposer)
-axes.step(trials["number"], best, where="post", color="grey", label="best so far")
-axes.set(xlabel="trial", ylabel=f"validation {HISTORY['metric']}", title="Search")
-axes.legend()
-plt.show()"""
-
-_CURVES = """\
-figure, axes = plt.subplots(figsize=(7, 4))
-for name, curve in HISTORY["curves"].items():
-    points = pd.DataFrame(curve)
-    line, = axes.plot(points["number"], points["train_loss"], "--")
-    axes.plot(points["number"], points["inner_loss"], color=line.get_color(), label=name)
-axes.set(xlabel="point of the curve", ylabel="loss")
-axes.set_title("Training: rows learnt from (dashed) and early-stopping rows")
-if HISTORY["curves"]:
-    axes.legend()
-plt.show()"""
-
-_MODELS = """\
-MODELS = [predict.load_model(RUN, member, FUNCTIONS[member["function"]]) for member in RUN["members"]]
-pd.DataFrame([
-    {"network": member["folder"], "function": member["function"], "weight": member["weight"],
-     "parameters": sum(p.numel() for p in model.parameters())}
-    for member, model in zip(RUN["members"], MODELS)
-])"""
-
-_PREDICT = """\
-DATA = None  # a CSV or Parquet file with the columns of the training table
-frame = pd.DataFrame(HISTORY["examples"]) if DATA is None else read_table(DATA)
-predicted = named(predict.predict(frame, MODELS)).add_prefix("predicted ")
-pd.concat([frame.reset_index(drop=True), predicted], axis=1)"""
 
 
 def export_notebook(folder: RunFolder, history: History, members: Sequence[Member], to: Path) -> list[Path]:
@@ -89,34 +32,15 @@ def export_notebook(folder: RunFolder, history: History, members: Sequence[Membe
 
 
 def _notebook(folder: RunFolder, history: History, members: Sequence[Member]) -> dict[str, Any]:
-    """The notebook in version 4.5 of its format. Names from the data are shown as quoted code."""
-    task = read_task(folder)
-    cells = [
-        _markdown(
-            f"# A model for `{quoted(task['target'])}`\n\n"
-            f"Made by codegen-hpo in the run `{quoted(folder.name)}`, from the table "
-            f"`{quoted(task['name'])}`. {_verdict(history, task['metric'])}\n\n"
-            "The code below was written by a language model or comes from the cookbook; it ran in a sandbox "
-            "so far, and here it runs with your rights: read it first."
-        ),
-        _code(_SETUP),
-        _markdown(
-            "## Data steps\n\nHow the table's columns become the numbers and codes that the networks take."
-        ),
-        _code(_STEPS),
-        _markdown("## Code"),
-    ]
-    cells += [_code(source) for source in _functions(folder, history, members)]
-    cells += [
-        _markdown("## Search"),
-        _code(_SEARCH),
-        _markdown("## Training"),
-        _code(_CURVES),
-        _markdown("## Model\n\nThe weighted mean of these networks."),
-        _code(_MODELS),
-        _markdown("## Prediction\n\nExamples from the columns' usual values, or a table of yours."),
-        _code(_PREDICT),
-    ]
+    """The notebook in version 4.5 of its format."""
+    cells = []
+    for head, text in _cells():
+        if head == "[markdown]":
+            cells.append(_markdown(text.replace("{introduction}", _introduction(folder, history))))
+        elif head == "functions":
+            cells += [_code(source) for source in _functions(folder, history, members)]
+        else:
+            cells.append(_code(text))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02d}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -126,6 +50,23 @@ def _notebook(folder: RunFolder, history: History, members: Sequence[Member]) ->
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def _cells() -> list[tuple[str, str]]:
+    """The cells that every notebook has: what stands behind `# %%`, and the text."""
+    text = (EXPORTED / "notebook.txt").read_text(encoding="utf-8")
+    parts = [part.partition("\n") for part in text.split("# %%")[1:]]
+    return [(head.strip(), body.strip()) for head, _, body in parts]
+
+
+def _introduction(folder: RunFolder, history: History) -> str:
+    """Names from the data are quoted: they are no markup of the page."""
+    task = read_task(folder)
+    return (
+        f"# A model for `{quoted(task['target'])}`\n\n"
+        f"Made by codegen-hpo in the run `{quoted(folder.name)}`, from the table `{quoted(task['name'])}`. "
+        f"{_verdict(history, task['metric'])}"
+    )
 
 
 def _functions(folder: RunFolder, history: History, members: Sequence[Member]) -> list[str]:

@@ -1,6 +1,7 @@
 """The HTTP service: POST /predict, GET /health, /version, /openapi.json and /docs."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from codegen_hpo.serving.requests import InvalidRequestError, RowReader
 MOST_ROWS = 1_000  # of a request
 _ROW_BYTES, _LEAST_BYTES = 16 << 10, 1 << 20  # a body may have so many for each row
 _BODY_S = 30.0  # until a body is there
+_log = logging.getLogger(__name__)
 
 
 class _RefusedError(Exception):
@@ -36,7 +38,7 @@ def make_app(
     about: Mapping[str, Any],
     *,
     most_rows: int = MOST_ROWS,
-    hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]"),
+    hosts: Sequence[str] = ("127.0.0.1", "localhost"),
 ) -> FastAPI:
     """The service. The model is opened when it starts and closed when it ends.
 
@@ -79,7 +81,8 @@ def make_app(
 
     @app.exception_handler(SandboxError)
     async def broken(_: Request, error: SandboxError) -> JSONResponse:
-        return JSONResponse({"detail": f"{error}"}, 503)
+        _log.error("%s", error)  # it may tell of this machine, and of the model's code
+        return JSONResponse({"detail": "the model's process cannot be used now"}, 503)
 
     @app.post("/predict", openapi_extra=_request_schema(row_schema(columns), most_rows), responses=_RESPONSES)
     async def predict(request: Request) -> JSONResponse:
@@ -99,7 +102,7 @@ def make_app(
 
     @app.get("/health")
     def health() -> dict[str, str]:
-        """Whether the model can predict; it is opened again if its process has ended."""
+        """Whether the model is loaded."""
         model.open()
         return {"status": "ok"}
 

@@ -11,6 +11,7 @@ import pandas as pd
 from codegen_hpo.table.encoding import Encoding
 from codegen_hpo.table.encoding.arrays import Floats
 from codegen_hpo.table.encoding.blocks import Flag, Gap, Moment, Number
+from codegen_hpo.table.encoding.levels import level_name
 from codegen_hpo.table.encoding.moments import read_moments
 from codegen_hpo.table.encoding.numbers import parse_numbers, read_flags
 
@@ -40,7 +41,7 @@ class InputColumn:
         """The cells as a frame's column."""
         if self.numeric and self.read:
             return pd.Series(self.read(cells), dtype=np.float64)
-        return pd.Series([cell if cell is None else _text(cell) for cell in cells], dtype=object)
+        return _texts(cells)
 
 
 def input_columns(encoding: Encoding) -> tuple[InputColumn, ...]:
@@ -94,14 +95,12 @@ def _numbers(cells: Sequence[Cell], decimal: str) -> Floats:
 
 
 def _flags(cells: Sequence[Cell]) -> Floats:
-    return read_flags(pd.Series([None if cell is None else _text(cell) for cell in cells], dtype=object))
+    return read_flags(_texts(cells))
 
 
 def _moments(cells: Sequence[Cell], layout: str) -> Floats:
-    texts = pd.Series([None if cell is None else _text(cell) for cell in cells], dtype=object)
-    return read_moments(texts, layout)
+    return read_moments(_texts(cells), layout)
 
 
-def _text(cell: Cell) -> str:
-    """A whole number is written without a point, as the levels of a column are."""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+def _texts(cells: Sequence[Cell]) -> "pd.Series[Any]":
+    return pd.Series([None if cell is None else level_name(cell) for cell in cells], dtype=object)

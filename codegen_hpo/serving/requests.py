@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError, create_model
 
 from codegen_hpo.serving.columns import InputColumn
 from codegen_hpo.table.names import did_you_mean
@@ -41,17 +41,13 @@ class RowReader:
     def __init__(self, columns: Sequence[InputColumn], most_rows: int) -> None:
         self._columns = columns
         row = Annotated[dict[str, _Cell], Field(max_length=2 * len(columns) + 10)]
-
-        class Request(BaseModel):
-            model_config = ConfigDict(strict=True, extra="forbid")
-
-            rows: Annotated[
-                list[row],  # type: ignore[valid-type]
-                FailFast(),
-                Field(min_length=1, max_length=most_rows),
-            ]
-
-        self._adapter = TypeAdapter(Request)
+        limits = Field(min_length=1, max_length=most_rows)
+        request = create_model(
+            "Request",
+            __config__=ConfigDict(strict=True, extra="forbid"),
+            rows=(Annotated[list[row], FailFast(), limits], ...),  # type: ignore[valid-type]
+        )
+        self._adapter: TypeAdapter[Any] = TypeAdapter(request)
 
     def read(self, body: bytes) -> pd.DataFrame:
         """The rows' cells by column. Raises InvalidRequestError."""

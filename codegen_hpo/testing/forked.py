@@ -82,12 +82,12 @@ class ForkedWorker:
         """The child's part: it leaves the process."""
         try:
             if job.kind in ("load", "rows"):
-                reading, writing = os.pipe()
+                requests = os.memfd_create("requests")
                 for frame in sent if job.rows else ():
-                    self._frames.write(writing, frame.kind, frame.payload)
-                os.close(writing)
+                    self._frames.write(requests, frame.kind, frame.payload)
+                os.lseek(requests, 0, os.SEEK_SET)
                 loading, weights = (frame.payload for frame in self._loading)
-                self._child.reside(json.loads(loading), weights, self._bundle, reading, file)
+                self._child.reside(json.loads(loading), weights, self._bundle, requests, file)
             else:
                 self._child.run(json.loads(sent[0].payload), sent[1].payload, self._bundle, file)
             os._exit(0)

@@ -69,6 +69,7 @@ def test_a_missing_value_is_null_and_numbers_may_be_texts(client: TestClient) ->
         ({"rows": [ROW | {"signed": "perhaps"}]}, 422, "'perhaps' is not true or false"),
         ({"rows": [ROW | {"colour": "x" * 20_000}]}, 422, "10000"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_what_cannot_be_predicted_is_the_callers_fault(
     client: TestClient, body: object, status: int, says: str
