@@ -1,6 +1,7 @@
 """The final model as one ONNX graph, from encoded rows to predictions."""
 
 import io
+import tempfile
 from typing import Any
 
 import torch
@@ -52,6 +53,7 @@ def traced(networks: list[nn.Module], models: list[dict[str, Any]], bundle: Bund
         bundle: the facts of the data.
         rows: examples to trace with; the graph takes any number of rows.
     """
+    tempfile.tempdir = "/"  # torch.export asks for its name, behind a wall where no folder can be written
     model = FinalModel(networks, models, bundle.kind).eval()
     any_number = torch.export.Dim.DYNAMIC  # type: ignore[attr-defined]
     program = torch.onnx.export(

@@ -64,7 +64,6 @@ def test_a_missing_value_is_null_and_numbers_may_be_texts(client: TestClient) ->
         ({"rows": [ROW | {"sise": 1}]}, 422, "Did you mean 'size'?"),
         ({"rows": [ROW | {"size": "abc"}]}, 422, "'abc' is not a number"),
         ({"rows": [ROW | {"size": [1]}]}, 422, ""),
-        ({"rows": [ROW | {"size": 10**40}]}, 422, ""),
         ({"rows": [ROW, ROW | {"made": "yesterday"}]}, 422, "'yesterday' is not a date or time"),
         ({"rows": [ROW | {"signed": "perhaps"}]}, 422, "'perhaps' is not true or false"),
         ({"rows": [ROW | {"colour": "x" * 20_000}]}, 422, "10000"),
