@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version as version_of
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,6 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from codegen_hpo import __version__
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.loaded_model import LoadedModel
 from codegen_hpo.predict import typed
@@ -64,7 +64,7 @@ def make_app(
     body_bytes = max(_LEAST_BYTES, most_rows * _ROW_BYTES)
     app = FastAPI(
         title=f"Predictions of {trained.target}"[:200],
-        version=__version__,
+        version=version_of("codegen-hpo"),
         docs_url=None,  # FastAPI's own pages load scripts from the web
         redoc_url=None,
         lifespan=life,
@@ -109,7 +109,7 @@ def make_app(
     @app.get("/version")
     def version() -> dict[str, Any]:
         """What is served."""
-        return {"codegen_hpo": __version__, "target": trained.target, "kind": trained.kind, **about}
+        return {"codegen_hpo": app.version, "target": trained.target, "kind": trained.kind, **about}
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
