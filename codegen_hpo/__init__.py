@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from codegen_hpo.errors import NoCandidateError as NoCandidateError
     from codegen_hpo.errors import NoModelError as NoModelError
     from codegen_hpo.errors import SandboxError as SandboxError
+    from codegen_hpo.estimators import CodegenClassifier as CodegenClassifier
+    from codegen_hpo.estimators import CodegenRegressor as CodegenRegressor
     from codegen_hpo.fitting import fit as fit
     from codegen_hpo.minimizing import Minimum as Minimum
     from codegen_hpo.minimizing import minimize as minimize
@@ -30,6 +32,8 @@ __version__ = "0.1.0"
 # torch, pandas and scikit-learn take seconds to import: nothing heavy is loaded until it is asked for
 _HOMES = {
     "Budget": "engine.settings",
+    "CodegenClassifier": "estimators",
+    "CodegenRegressor": "estimators",
     "LLMSampler": "sampler",
     "Run": "run",
     "fit": "fitting",

@@ -66,7 +66,7 @@ def predict(
     if proba and task["kind"] == "regression":
         raise DataError("a regression has no class probabilities", hint="leave out --proba")
     encoding = read_encoding(folder)
-    _require_sources(encoding, frame)
+    require_sources(encoding, frame)
     encoded = encoding.transform(frame)
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         features = Path(place) / "rows"
@@ -83,7 +83,8 @@ def read_encoding(folder: RunFolder) -> Encoding:
         return Encoding.from_json(data)
 
 
-def _require_sources(encoding: Encoding, frame: pd.DataFrame) -> None:
+def require_sources(encoding: Encoding, frame: pd.DataFrame) -> None:
+    """Raises DataError when the frame lacks a column of the encoding."""
     present = list(map(str, frame.columns))
     lacking = [name for name in encoding.sources if name not in set(present)]
     if lacking:

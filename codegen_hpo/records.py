@@ -60,18 +60,38 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One trained network of a final model."""
+
+    source: str
+    arguments: Arguments
+    seed: int
+    weights: bytes = field(repr=False)  # the safetensors blob of its training
+    share: float  # in the model's weighted mean; the shares sum to 1
+    transform: Mapping[str, Any] | None  # of its target, as in a bundle's meta.json; None for classes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One unit of work for a sandbox worker.
 
     `dry_run` builds the function at each of `points` and takes one optimiser step on a few rows; `train` fits
     on the bundle's training rows and predicts its evaluation rows; `predict` loads `weights` and predicts.
+
+    `load` builds all of `networks` in a child that stays, and `rows`, the next jobs, have it predict rows
+    that come with the job: the outputs of the networks stand side by side. `onnx` has the same outputs for
+    the bundle's evaluation rows, and in place of weights an ONNX graph of the final model.
     """
 
-    kind: Literal["dry_run", "train", "predict"]
-    source: str
+    kind: Literal["dry_run", "train", "predict", "load", "rows", "onnx"]
+    source: str = ""  # dry_run, train, predict
     arguments: Arguments = field(default_factory=dict)  # train, predict
     points: tuple[Arguments, ...] = ()  # dry_run
     weights: bytes | None = None  # predict: the safetensors blob of a train outcome
+    networks: tuple[Network, ...] = ()  # load, onnx
+    rows: tuple[NDArray[np.float32], NDArray[np.int64]] | None = (
+        None  # rows: as in a bundle's evaluation part
+    )
     seed: int = 0
     device: str = "cpu"  # or "cuda": a worker sees one GPU at most
     threads: int = 1
@@ -126,7 +146,7 @@ class Outcome:
     error: str = ""  # at most 2 kB, control characters removed; empty when ok
     line: int | None = None  # of the candidate's source, where the traceback names one
     outputs: NDArray[np.float32] | None = None  # (rows, n_outputs) float32: standardised targets or logits
-    weights: bytes | None = None  # safetensors blob; the host stores it and never loads it
+    weights: bytes | None = None  # safetensors blob, or an ONNX graph; the host never makes code of it
     curve: tuple[Epoch, ...] = ()
     trajectory: tuple[Series, ...] = ()  # of a script of the user's own, in place of a curve
     checks: tuple[Check, ...] = ()  # dry_run only

@@ -16,9 +16,12 @@ from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
 from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.errors import ConfigError, reading
-from codegen_hpo.export import export
+from codegen_hpo.export.folder import export
+from codegen_hpo.export.notebook import export_notebook
+from codegen_hpo.export.onnx_folder import export_onnx
 from codegen_hpo.llm.endpoint import OPENAI, Endpoint
 from codegen_hpo.llm.ledger import Ledger, price_of
+from codegen_hpo.loaded_model import LoadedModel
 from codegen_hpo.objective.command import CommandObjective, folder_mark
 from codegen_hpo.objective.session import ObjectiveSession
 from codegen_hpo.objective.settings import PROPOSING, Aim, Commanded, SearchSettings
@@ -32,6 +35,7 @@ from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import source_of
 from codegen_hpo.table.read import read_table
 from codegen_hpo.task import METRICS, Metric, Task
+from codegen_hpo.trained_model import TrainedModel
 from codegen_hpo.tuner.names import needs_model
 
 
@@ -180,12 +184,39 @@ class Run:
         self._require_table()
         return model_of(self.history, single=single)
 
+    def load(
+        self, *, single: bool = False, sandbox: str | Sandbox = "auto", unsafe: bool = False, threads: int = 1
+    ) -> LoadedModel:
+        """The model for many predictions: it is loaded once, in a sandbox; see `LoadedModel`."""
+        trained = TrainedModel.of(self.folder, self.model(single=single))
+        place = self._sandbox(sandbox, unsafe, device="cpu")
+        return LoadedModel(trained, lambda: place, threads=threads)
+
     def export(self, to: Path | str, *, single: bool = False) -> list[Path]:
         """The files of a folder that predicts with torch, numpy and pandas alone. Raises ConfigError.
 
         `single` takes the best trial's model in place of the ensemble.
         """
         return export(self.folder, self.history, self.model(single=single), Path(to))
+
+    def export_notebook(self, to: Path | str, *, single: bool = False) -> list[Path]:
+        """The files of such a folder, and a notebook beside them with code, data steps and curves."""
+        return export_notebook(self.folder, self.history, self.model(single=single), Path(to))
+
+    def export_onnx(
+        self,
+        to: Path | str,
+        *,
+        single: bool = False,
+        sandbox: str | Sandbox = "auto",
+        unsafe: bool = False,
+    ) -> list[Path]:
+        """The files of a folder that predicts with onnxruntime, numpy and pandas alone; see `export_onnx`.
+
+        The model is traced in a sandbox, and the graph compared with it on rows of the run.
+        """
+        trained = TrainedModel.of(self.folder, self.model(single=single))
+        return export_onnx(self.folder, trained, self._sandbox(sandbox, unsafe, device="cpu"), Path(to))
 
     def rerun(
         self,

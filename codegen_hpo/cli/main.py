@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Check a file against the contract, as a model's text is checked.",
     "rerun": "Run a recorded trial again and say what differs.",
     "predict": "Predict a table with a run's best model.",
+    "serve": "Answer predictions of a run's best model by HTTP, on this machine.",
     "export": "Write the best model as a folder that needs no codegen-hpo.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "datasets": "Sample tables, and public ones to fetch.",

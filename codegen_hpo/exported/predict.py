@@ -6,10 +6,9 @@ Needs Python 3.11, torch, numpy and pandas. Each folder named as a trial is a tr
 function that was written for the table, and weights.safetensors. What is predicted is their weighted mean.
 The other files are run.json, the weights of the mean, the functions' arguments and the data's facts;
 encoding.json with encoding/ and target.py, the data steps; members.py, how the parallel members within a
-model become one output.
+model become one output; command.py, the table and the command line.
 """
 
-import argparse
 import importlib.util
 import inspect
 import json
@@ -18,15 +17,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from encoding import Encoding  # noqa: E402
-from members import average  # noqa: E402
-from target import TargetCodec  # noqa: E402
+from command import HERE, main, read_encoding, read_run
+from members import average
+from target import TargetCodec
 
 BATCH_ROWS = 2048
 QUANTILES = 65  # of each numeric column
@@ -51,10 +48,6 @@ def read_weights(path):
     return weights
 
 
-def read_encoding():
-    return Encoding.from_json(json.loads((HERE / "encoding.json").read_text(encoding="utf-8")))
-
-
 def read_function(folder):
     """make_model_and_optimizer of a member's model.py."""
     spec = importlib.util.spec_from_file_location(f"model_{folder.name}", folder / "model.py")
@@ -64,9 +57,9 @@ def read_function(folder):
     return module.make_model_and_optimizer
 
 
-def load_model(run, member):
-    """A member's trained module, in eval mode."""
-    make_model_and_optimizer = read_function(HERE / member["folder"])
+def load_model(run, member, make_model_and_optimizer=None):
+    """A member's trained module, in eval mode, built by the function given or by that of its model.py."""
+    make_model_and_optimizer = make_model_and_optimizer or read_function(HERE / member["folder"])
     quantiles = torch.tensor(run["facts"]["numeric_quantiles"], dtype=torch.float32)
     facts = run["facts"] | {"numeric_quantiles": quantiles.reshape(run["facts"]["n_numeric"], QUANTILES)}
     torch.manual_seed(member["seed"])
@@ -78,13 +71,14 @@ def load_model(run, member):
     return model.eval()
 
 
-def predict(frame):
+def predict(frame, models=None):
     """(rows,) values, or (rows, n_classes) probabilities, of a frame with the training table's columns.
 
-    The rows are encoded some at a time.
+    The rows are encoded some at a time. `models` are those of all members, if they are loaded already.
     """
-    run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
-    members = [(load_model(run, member), member) for member in run["members"]]
+    run = read_run()
+    models = models or [load_model(run, member) for member in run["members"]]
+    members = list(zip(models, run["members"], strict=True))
     total = sum(member["weight"] for member in run["members"])
 
     def mean(piece):
@@ -114,29 +108,5 @@ def compute(run, model, encoded):
     return np.concatenate(outputs) if outputs else np.empty((0, run["facts"]["n_outputs"]), np.float32)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Predict a table with the model in this folder.")
-    parser.add_argument("data", help="a CSV or Parquet file with the columns of the training table")
-    parser.add_argument("-o", "--output", default="-", help="a CSV file; - is stdout")
-    parser.add_argument("--proba", action="store_true", help="class probabilities in place of classes")
-    options = parser.parse_args()
-    run = json.loads((HERE / "run.json").read_text(encoding="utf-8"))
-    parquet = options.data.endswith((".parquet", ".pq"))
-    if parquet:
-        frame = pd.read_parquet(options.data)
-    else:
-        # columns that were text in training stay text: "007" is no 7
-        texts = dict.fromkeys(read_encoding().text_sources, str)
-        frame = pd.read_csv(options.data, sep=None, engine="python", dtype=texts)
-    predictions, classes = predict(frame), run["classes"]
-    if not classes:
-        table = pd.DataFrame({run["target"]: predictions})
-    elif options.proba:
-        table = pd.DataFrame(predictions, columns=classes)
-    else:
-        table = pd.DataFrame({run["target"]: [classes[code] for code in predictions.argmax(axis=1)]})
-    table.to_csv(sys.stdout if options.output == "-" else options.output, index=False)
-
-
 if __name__ == "__main__":
-    main()
+    main(predict)

@@ -98,7 +98,7 @@ def _reported(job: Job, received: Received, shape: Shape, facts: dict[str, Any])
         "stopped": report.stopped,
         "notes": tuple(short(note, 200) for note in report.notes),
     }
-    if job.kind == "dry_run":
+    if job.kind in ("dry_run", "load"):
         return Outcome(status="ok", **facts)
     outputs = _outputs(received.one(OUTPUTS), shape)
     if not np.isfinite(outputs).all():
@@ -106,7 +106,7 @@ def _reported(job: Job, received: Received, shape: Shape, facts: dict[str, Any])
             status="nan", error="a prediction is not a finite number", **facts | {"stage": "predict"}
         )
     weights = received.one(WEIGHTS)
-    if job.kind == "train" and job.keep_weights and weights is None:
+    if job.kind in ("train", "onnx") and job.keep_weights and weights is None:
         raise BadFrameError("the weights are missing")
     return Outcome(status="ok", outputs=outputs, weights=weights if job.keep_weights else None, **facts)
 

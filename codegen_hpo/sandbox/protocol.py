@@ -122,8 +122,27 @@ def encode_job(job: Job, limits: Limits, *, limit_memory: bool, output_bytes: in
         "memory_bytes": limits.memory_bytes if limit_memory else None,
         "keep_weights": job.keep_weights,
         "batch_rows": job.batch_rows,
+        "models": [
+            {
+                "source": network.source,
+                "arguments": dict(network.arguments),
+                "seed": network.seed,
+                "weights_bytes": len(network.weights),
+                "weight": network.share,
+                "transform": network.transform,
+            }
+            for network in job.networks
+        ],
+        "rows": len(job.rows[0]) if job.rows else 0,
     }
-    return _encode(JOB, json.dumps(fields).encode()) + _encode(LOADED, job.weights or b"")
+    return _encode(JOB, json.dumps(fields).encode()) + _encode(LOADED, _loaded(job))
+
+
+def _loaded(job: Job) -> bytes:
+    if job.rows:
+        x_num, x_cat = job.rows
+        return x_num.astype("<f4").tobytes() + x_cat.astype("<i8").tobytes()
+    return b"".join(network.weights for network in job.networks) or job.weights or b""
 
 
 def _encode(kind: bytes, payload: bytes) -> bytes:

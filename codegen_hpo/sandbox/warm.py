@@ -12,7 +12,7 @@ from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.sandbox.bundle_facts import read_bundle_facts
 from codegen_hpo.sandbox.inbox import GoneError, Inbox, LateError
 from codegen_hpo.sandbox.limits import Limits
-from codegen_hpo.sandbox.outcome import Received, read_outcome
+from codegen_hpo.sandbox.outcome import Received, Shape, read_outcome
 from codegen_hpo.sandbox.plain_text import short
 from codegen_hpo.sandbox.protocol import (
     HELLO,
@@ -70,7 +70,7 @@ class WarmWorker:
     def __init__(self, connect: Callable[[], Connection], bundle: Path, limits: Limits, wall: Wall) -> None:
         self._connect, self._limits, self._wall = connect, limits, wall
         self._bundle = read_bundle_facts(bundle)
-        self._output_bytes = 4 * self._bundle.shape.rows * self._bundle.shape.n_outputs  # float32
+        self._networks = 0  # that the worker's resident child holds
         self._connection: Connection | None = None
         self._closed = False
         self.hello = self._start()
@@ -90,7 +90,18 @@ class WarmWorker:
         except BaseException:  # Ctrl-C: the job must not run on
             self._drop()
             raise
-        return read_outcome(job, received, self._bundle.shape)
+        outcome = read_outcome(job, received, self._shape(job))
+        if job.kind == "load" and outcome.status == "ok":
+            self._networks = len(job.networks)
+        return outcome
+
+    def _shape(self, job: Job) -> Shape:
+        """Of the outputs that a job owes."""
+        shape = self._bundle.shape
+        if job.kind == "rows":
+            assert job.rows is not None
+            return Shape(len(job.rows[0]), shape.n_outputs * self._networks)
+        return Shape(shape.rows, shape.n_outputs * max(1, len(job.networks)))
 
     def close(self) -> None:
         """Ends the worker; see `base.Worker`."""
@@ -115,8 +126,10 @@ class WarmWorker:
         if connection is None:  # closed by another thread
             raise GoneError
         wall = self._wall
+        shape = self._shape(job)
+        output_bytes = 4 * shape.rows * shape.n_outputs  # float32
         connection.send(
-            encode_job(job, self._limits, limit_memory=wall.limit_memory, output_bytes=self._output_bytes)
+            encode_job(job, self._limits, limit_memory=wall.limit_memory, output_bytes=output_bytes)
         )
         deadline = time.monotonic() + job.timeout_s + self._limits.grace_s
         frames: list[Frame] = []

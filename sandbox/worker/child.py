@@ -6,6 +6,8 @@ It speaks to the server through one pipe only, and leaves by os._exit.
 import json
 import mmap
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import frames
@@ -15,8 +17,10 @@ from bundle import Bundle
 from construct import Built, check_optimizer, construct, load
 from dry_run import Check, DryRun
 from failure import describe
+from onnx_graph import traced
 from predict import predict
 from safetensors import torch as safetensors
+from together import Together, sent_rows
 from training import Fit, Limits, Trainer
 
 _POINT = struct.Struct("<Iddd")  # of a curve: its number, then an Epoch
@@ -61,15 +65,38 @@ def _told(points: int, best: int) -> list[int]:
 
 def run(job: dict[str, Any], weights: bytes, bundle: Bundle, fd: int) -> None:
     """Runs a job and reports; any exception of it is a report as well."""
-    reporter = Reporter(fd)
+    work = {"train": _train, "predict": _predict, "dry_run": _dry_run, "onnx": _onnx}[job["kind"]]
+    with _reported(Reporter(fd), job["threads"]) as reporter:
+        work(job, weights, bundle, reporter)
+
+
+def reside(job: dict[str, Any], weights: bytes, bundle: Bundle, requests: int, fd: int) -> None:
+    """Loads all networks of a job and reports, then answers each request that comes; leaves at the last."""
+    together = None
+    with _reported(Reporter(fd), job["threads"]) as reporter:
+        reporter.stage("load")
+        together = Together(job["models"], weights, bundle)
+        reporter.report("ok", parameters=together.parameters)
+    while together:
+        try:
+            request, payload = json.loads(frames.read(requests).payload), frames.read(requests).payload
+        except frames.ClosedError:
+            return
+        with _reported(Reporter(fd), job["threads"]) as reporter:
+            reporter.stage("predict")
+            reporter.outputs(together.outputs(sent_rows(payload, request["rows"], bundle)))
+            reporter.report("ok", parameters=together.parameters)
+
+
+@contextmanager
+def _reported(reporter: Reporter, threads: int) -> Iterator[Reporter]:
+    """The reporter; whatever is raised meanwhile is its report."""
     # given back before a MemoryError is described, which needs some memory itself
     reserve = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANON)  # counted, never touched
     try:
-        torch.set_num_threads(job["threads"])
+        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        {"train": _train, "predict": _predict, "dry_run": _dry_run}[job["kind"]](
-            job, weights, bundle, reporter
-        )
+        yield reporter
     except BaseException as error:  # the candidate may raise anything, SystemExit too
         reserve.close()
         failure = describe(error)
@@ -109,6 +136,16 @@ def _predict(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Repo
     features = bundle.features("eval", device)
     reporter.outputs(predict(built.model, features, bundle.kind, bundle.n_outputs, job["batch_rows"]))
     reporter.report("ok", parameters=built.parameters)
+
+
+def _onnx(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Reporter) -> None:
+    reporter.stage("load")
+    together = Together(job["models"], weights, bundle)
+    reporter.stage("predict")
+    features = bundle.features("eval", torch.device("cpu"))
+    reporter.outputs(together.outputs(features))
+    reporter.weights(traced(together.networks, job["models"], bundle, features))
+    reporter.report("ok", parameters=together.parameters)
 
 
 def _dry_run(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Reporter) -> None:

@@ -11,7 +11,7 @@ PROTOCOL = 3
 HEADER = struct.Struct("<cI")
 
 # host to server
-JOB, LOADED = b"J", b"L"  # JSON of the job; a safetensors blob, empty unless the job predicts
+JOB, LOADED = b"J", b"L"  # JSON of the job; what it works on: weights, rows, or nothing
 # server to host
 HELLO, PRINTED, VERDICT = b"H", b"T", b"V"  # a verdict ends each job
 # child to server, which passes them on unread (except the stage)
@@ -66,6 +66,10 @@ class Splitter:
         self._stages = 0
         self._left = cap_bytes
         self._buffer = bytearray()
+
+    def has(self, kind: bytes) -> bool:
+        """Whether such a frame has come."""
+        return any(frame.kind == kind for frame in self.frames)
 
     def feed(self, data: bytes) -> bool:
         """Takes more bytes; False once a frame is unknown, too long or one too many: it ends the child."""

@@ -20,6 +20,8 @@ from guard import Guard
 from safetensors import torch as safetensors
 from supervise import Child, Limits, start
 
+_RESIDENT_S = 1e9  # of processor time
+
 
 class Spare:
     """One child that waits for the one job that it will do. Raises OSError when none can be forked."""
@@ -36,16 +38,21 @@ class Spare:
 
     def send(self, job: bytes, weights: bytes) -> Child:
         """The child, which has the job. Raises BrokenPipeError if it died in the meantime."""
+        child, requests = self.send_first(job, weights)
+        os.close(requests)
+        return child
+
+    def send_first(self, job: bytes, weights: bytes) -> tuple[Child, int]:
+        """The child, and the pipe by which a resident gets more. Raises BrokenPipeError as `send`."""
         try:
             frames.write(self._writing, frames.JOB, job)
             frames.write(self._writing, frames.LOADED, weights)
         except BrokenPipeError:
             os.close(self.child.printed)
             os.close(self.child.result)
-            raise
-        finally:
             os.close(self._writing)
-        return self.child
+            raise
+        return self.child, self._writing
 
 
 def limits_of(job: dict[str, Any], readable: Sequence[str] | None) -> Limits:
@@ -63,7 +70,11 @@ def _wait(bundle: Bundle, readable: Sequence[str] | None, fd: int) -> tuple[Guar
         weights = frames.read(fd).payload
     except frames.ClosedError:
         os._exit(0)  # the server is gone: nobody needed this child
-    return limits_of(job, readable).guard, partial(child.run, job, weights, bundle)
+    guard = limits_of(job, readable).guard
+    if job["kind"] == "load":
+        # each answer has a time of its own, by the server's clock
+        return guard._replace(wall_s=_RESIDENT_S), partial(child.reside, job, weights, bundle, os.dup(fd))
+    return guard, partial(child.run, job, weights, bundle)
 
 
 def _rehearse() -> None:

@@ -93,15 +93,12 @@ def watch(child: Child, limits: Limits, control: int, keep: int | None = None) -
         control: shows that the host is gone: then the child is ended, and frames.ClosedError raised.
         keep: another child, which lives on.
     """
-    started, kills = time.monotonic(), oom_kills()
-    watched = _Watch(child, control, limits)
+    watched = Watch(child, control, limits)
     try:
-        watched.until(started + limits.guard.wall_s)
+        watched.until(watched.started + limits.guard.wall_s)
     finally:
         watched.end(keep)
-    seconds = time.monotonic() - started
-    verdict = watched.verdict(seconds, oom_kills() > kills)
-    return Result(verdict, watched.splitter.frames, watched.printed.kept())
+    return watched.result()
 
 
 def _become_child(begin: Begin, pipes: tuple[int, int, int | None], server: int) -> None:
@@ -163,16 +160,19 @@ _KEPT_VARIABLES = {
 }
 
 
-class _Watch:
+class Watch:
     """The pipes of one child, and its end."""
 
     def __init__(self, child: Child, control: int, limits: Limits) -> None:
         pid, printed, result = child
-        self.printed, self.splitter = Printed(), frames.Splitter(limits.result_bytes, limits.output_bytes)
+        self.begin_anew(limits)
         self._pid, self._fate, self._threads = pid, "", limits.guard.threads
         self._status: int | None = None
         self._peak = 0
-        self._sources = {printed: self.printed.feed, result: self.splitter.feed}
+        self._sources = {
+            printed: lambda data: self._printed.feed(data),
+            result: lambda data: self._splitter.feed(data),
+        }
         self._faults = {printed: "flood", result: "bad_frames"}
         self._control = control
         self._poll = select.poll()
@@ -184,10 +184,25 @@ class _Watch:
             self._fds.append(os.pidfd_open(pid))
             self._poll.register(self._fds[-1], select.POLLIN)
 
-    def until(self, deadline: float) -> None:
-        """Reads until the child is dead; ends it at the deadline or when it floods."""
+    def begin_anew(self, limits: Limits) -> None:
+        """Forgets what the child sent so far: a next piece of its work begins."""
+        self._printed, self._splitter = Printed(), frames.Splitter(limits.result_bytes, limits.output_bytes)
+        self.started, self._kills = time.monotonic(), oom_kills()
+
+    def answer(self, wall_s: float) -> tuple[Result, bool]:
+        """What the child sends up to its next report, and whether it lives on."""
+        self.until(self.started + wall_s, reported=True)
+        return self.result(), self._status is None
+
+    def until(self, deadline: float, *, reported: bool = False) -> None:
+        """Reads until the child is dead; ends it at the deadline or when it floods.
+
+        With `reported` a report is enough.
+        """
         counted = 0.0  # when its threads were
         while self._status is None:
+            if reported and not self._fate and self._splitter.has(frames.REPORT):
+                return
             left_ms = (deadline - time.monotonic()) * 1000
             if left_ms <= 0:
                 self._stop("timeout")
@@ -210,7 +225,12 @@ class _Watch:
         for fd in self._fds:
             os.close(fd)
 
-    def verdict(self, seconds: float, oom_killed: bool) -> Verdict:
+    def result(self) -> Result:
+        """What was read, and how the child ended, if it did."""
+        verdict = self._verdict(time.monotonic() - self.started, oom_kills() > self._kills)
+        return Result(verdict, self._splitter.frames, self._printed.kept())
+
+    def _verdict(self, seconds: float, oom_killed: bool) -> Verdict:
         status = self._status or 0
         signalled = os.WIFSIGNALED(status)
         detail = os.WTERMSIG(status) if signalled else os.WEXITSTATUS(status)
@@ -219,7 +239,7 @@ class _Watch:
             detail = self._threads
         if oom_killed and fate == "signal" and detail == signal.SIGKILL:
             fate = "oom"
-        return Verdict(fate, detail, self.splitter.stage, seconds, self._peak)
+        return Verdict(fate, detail, self._splitter.stage, seconds, self._peak)
 
     def _read(self, timeout_ms: int) -> bool:
         """Whether anything was read."""

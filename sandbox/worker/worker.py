@@ -27,9 +27,10 @@ from bundle import Bundle, fingerprint
 from guard import Guard, harden_server
 from host import Host
 from kernel import memory_limit
+from resident import Resident
 from self_test import refused
 from spare import Spare, limits_of
-from supervise import Limits, supervise, watch
+from supervise import Limits, Result, Verdict, supervise, watch
 
 # What a training imports when it comes to it: each child would pay, 0.8 s for the first. Some are torch's own
 # business, and may be gone in another version.
@@ -78,24 +79,49 @@ def _take_pipes() -> tuple[int, int]:
 
 
 def _serve(host: Host, bundle: Bundle, readable: Sequence[str] | None) -> None:
-    """Does one job after the other, each in a child that was forked while the one before ran."""
+    """Does one job after the other, each in a child that was forked while the one before ran.
+
+    Only `rows` jobs go to a child that is there already: the resident, which the `load` job before them left.
+    """
     spare: Spare | None = Spare(bundle, readable)
+    resident: Resident | None = None
     while True:
-        job, weights = host.receive(), host.receive()
+        job, loaded = host.receive(), host.receive()
+        facts = json.loads(job)
+        limits = limits_of(facts, readable)
+        if facts["kind"] == "rows":
+            result = resident.ask(job, loaded, limits) if resident and resident.alive else _NOT_LOADED
+            _tell(host, result)
+            continue
+        if resident:
+            resident.end()
+            resident = None
+        if facts["kind"] == "load":
+            child, requests = (spare or Spare(bundle, readable)).send_first(job, loaded)
+            resident, spare = Resident(child, requests, limits, host.control), None
+            _tell(host, resident.answer(limits.guard.wall_s))
+            continue
         try:
-            child = (spare or Spare(bundle, readable)).send(job, weights)
+            child = (spare or Spare(bundle, readable)).send(job, loaded)
         except BrokenPipeError:
-            child = Spare(bundle, readable).send(job, weights)
+            child = Spare(bundle, readable).send(job, loaded)
         try:
             spare = Spare(bundle, readable)
         except OSError:  # the job may have taken all the processes there may be
             spare = None
         kept = spare.child.pid if spare else None
-        result = watch(child, limits_of(json.loads(job), readable), host.control, kept)
-        for frame in result.frames:
-            host.send(frame.kind, frame.payload)
-        host.send(frames.PRINTED, result.printed)
-        host.send(frames.VERDICT, json.dumps(result.verdict._asdict()).encode())
+        _tell(host, watch(child, limits, host.control, kept))
+
+
+_REPORT = json.dumps({"status": "error", "error": "no model is loaded"}).encode()
+_NOT_LOADED = Result(Verdict("exited", 0, "load", 0.0, 0), [frames.Frame(frames.REPORT, _REPORT)], b"")
+
+
+def _tell(host: Host, result: Result) -> None:
+    for frame in result.frames:
+        host.send(frame.kind, frame.payload)
+    host.send(frames.PRINTED, result.printed)
+    host.send(frames.VERDICT, json.dumps(result.verdict._asdict()).encode())
 
 
 def _ask_cuda(host: Host, readable: Sequence[str] | None) -> dict[str, object]:

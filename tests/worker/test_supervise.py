@@ -11,7 +11,7 @@ import frames
 import pytest
 import seccomp
 from guard import Guard, harden_server
-from supervise import Child, Limits, Result, _Watch, supervise
+from supervise import Child, Limits, Result, Watch, supervise
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a guard of Linux")
 
@@ -153,11 +153,11 @@ def test_what_is_wrong_in_the_last_bytes_of_a_dead_child_kills_nobody(apart: Cal
         pid = os.fork()
         if pid == 0:
             os._exit(0)
-        watched = _Watch(Child(pid, printed, result), control, Limits(1000, GUARD))
+        watched = Watch(Child(pid, printed, result), control, Limits(1000, GUARD))
         watched.until(time.monotonic() + 10)  # it is dead, and its number free
         os.write(writing, b"x")
         watched._sources = {printed: lambda _: False}
         watched._read(100)
-        return watched.verdict(0.0, False)[:2]
+        return watched.result().verdict[:2]
 
     assert apart(late) == ("flood", 0)

@@ -10,20 +10,11 @@ import numpy as np
 
 from codegen_hpo.bundle import bundle_folders
 from codegen_hpo.engine.outputs import models_of
-from codegen_hpo.errors import ConfigError, reading
+from codegen_hpo.errors import reading
+from codegen_hpo.export.files import DATA_STEPS, EXPORTED, NETWORKS, content, require_new, write_files
 from codegen_hpo.records import Member
-from codegen_hpo.resources import resource
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import History, read_task, source_of
-
-_PACKAGE = Path(__file__).parent
-# these files import nothing of ours: they are the very code that the run used
-_COPIED = {
-    "predict.py": _PACKAGE / "exported" / "predict.py",
-    "target.py": _PACKAGE / "table" / "target.py",
-    "members.py": resource("sandbox") / "worker" / "members.py",
-    **{f"encoding/{path.name}": path for path in sorted((_PACKAGE / "table" / "encoding").glob("*.py"))},
-}
 
 _README = Template("""\
 # A model for `$target`
@@ -45,32 +36,23 @@ columns become numbers.
 
 def export(folder: RunFolder, history: History, members: Sequence[Member], to: Path) -> list[Path]:
     """The files written to the folder `to`, which must be new or empty. Raises ConfigError."""
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise ConfigError(f"{to} is not empty", hint="export to a new folder")
-    copied = _COPIED | {"encoding.json": folder.path / "encoding.json"}
-    files = {name: _content(path) for name, path in copied.items()}
+    require_new(to)
+    return write_files(to, model_files(folder, history, members))
+
+
+def model_files(folder: RunFolder, history: History, members: Sequence[Member]) -> dict[str, bytes]:
+    """What the files of the folder hold. Raises ConfigError."""
+    own = {"predict.py": EXPORTED / "predict.py", "encoding.json": folder.path / "encoding.json"}
+    files = {name: content(path) for name, path in (DATA_STEPS | NETWORKS | own).items()}
     for trial, _ in members:
         source = source_of(folder, trial).encode(errors="backslashreplace")
         for model in models_of(trial):
             weights = folder.path / model.folder / "weights.safetensors"
-            files[f"{model.name}/weights.safetensors"] = _content(weights)
+            files[f"{model.name}/weights.safetensors"] = content(weights)
             files[f"{model.name}/model.py"] = source
     files["run.json"] = (json.dumps(_run(folder, members), indent=1) + "\n").encode()
     files["README.md"] = _readme(folder, history, members).encode(errors="backslashreplace")
-    try:
-        for name, content in files.items():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            (to / name).write_bytes(content)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write to {to}: {error.strerror or error}", hint="export to a new folder elsewhere"
-        ) from error
-    return sorted(to / name for name in files)
-
-
-def _content(path: Path) -> bytes:
-    with reading(path):
-        return path.read_bytes()
+    return files
 
 
 def _run(folder: RunFolder, members: Sequence[Member]) -> dict[str, Any]:
@@ -93,6 +75,7 @@ def _run(folder: RunFolder, members: Sequence[Member]) -> dict[str, Any]:
         "members": [
             {
                 "folder": model.name,
+                "function": trial.candidate,
                 "weight": weight / len(bundles),
                 "arguments": dict(trial.call.arguments),
                 "seed": model.seed,

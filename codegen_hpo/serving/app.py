@@ -1,0 +1,159 @@
+"""The HTTP service: POST /predict, GET /health, /version, /openapi.json and /docs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version as version_of
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from codegen_hpo.errors import SandboxError
+from codegen_hpo.loaded_model import LoadedModel
+from codegen_hpo.predict import typed
+from codegen_hpo.serving.columns import input_columns, row_schema
+from codegen_hpo.serving.page import documentation
+from codegen_hpo.serving.requests import InvalidRequestError, RowReader
+
+MOST_ROWS = 1_000  # of a request
+_ROW_BYTES, _LEAST_BYTES = 16 << 10, 1 << 20  # a body may have so many for each row
+_BODY_S = 30.0  # until a body is there
+_log = logging.getLogger(__name__)
+
+
+class _RefusedError(Exception):
+    """A request that is not looked at any further."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def make_app(
+    model: LoadedModel,
+    about: Mapping[str, Any],
+    *,
+    most_rows: int = MOST_ROWS,
+    hosts: Sequence[str] = ("127.0.0.1", "localhost"),
+) -> FastAPI:
+    """The service. The model is opened when it starts and closed when it ends.
+
+    Args:
+        model: predicts.
+        about: what /version tells beside the package's version.
+        most_rows: of a request.
+        hosts: names by which it may be called; another one is refused, for a page of the web may have made a
+            name of its own lead here.
+    """
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(model.open)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(model.close)
+
+    trained = model.trained
+    columns = input_columns(trained.read_encoding())
+    reader = RowReader(columns, most_rows)
+    body_bytes = max(_LEAST_BYTES, most_rows * _ROW_BYTES)
+    app = FastAPI(
+        title=f"Predictions of {trained.target}"[:200],
+        version=version_of("codegen-hpo"),
+        docs_url=None,  # FastAPI's own pages load scripts from the web
+        redoc_url=None,
+        lifespan=life,
+    )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+
+    @app.exception_handler(_RefusedError)
+    async def refused(_: Request, error: _RefusedError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, error.status, headers={"Connection": "close"})
+
+    @app.exception_handler(InvalidRequestError)
+    async def invalid(_: Request, error: InvalidRequestError) -> JSONResponse:
+        return JSONResponse({"detail": error.errors}, 422)
+
+    @app.exception_handler(SandboxError)
+    async def broken(_: Request, error: SandboxError) -> JSONResponse:
+        _log.error("%s", error)  # it may tell of this machine, and of the model's code
+        return JSONResponse({"detail": "the model's process cannot be used now"}, 503)
+
+    @app.post("/predict", openapi_extra=_request_schema(row_schema(columns), most_rows), responses=_RESPONSES)
+    async def predict(request: Request) -> JSONResponse:
+        """Predict rows."""
+        frame = reader.read(await _body(request, body_bytes))
+        found = await run_in_threadpool(model.predict, frame)
+        if not trained.classes:
+            return JSONResponse({"target": trained.target, "predictions": found.tolist()})
+        classes = typed(trained.classes)
+        return JSONResponse(
+            {
+                "target": trained.target,
+                "predictions": [classes[code] for code in found.argmax(axis=1)],
+                "probabilities": [dict(zip(trained.classes, row, strict=True)) for row in found.tolist()],
+            }
+        )
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        """Whether the model is loaded."""
+        model.open()
+        return {"status": "ok"}
+
+    @app.get("/version")
+    def version() -> dict[str, Any]:
+        """What is served."""
+        return {"codegen_hpo": app.version, "target": trained.target, "kind": trained.kind, **about}
+
+    @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
+    @app.get("/", include_in_schema=False, response_class=HTMLResponse)
+    def docs() -> Response:
+        return documentation(trained, columns, most_rows)
+
+    return app
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The request's body. Raises _RefusedError for one that is too long, too slow or not JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        # a page of the web may send plain text here without asking, JSON it may not
+        raise _RefusedError(415, "the body is to be application/json")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise _RefusedError(413, f"the body has more than {most} bytes")
+    except TimeoutError:
+        raise _RefusedError(408, f"the body did not come within {_BODY_S:.0f} s") from None
+    return bytes(body)
+
+
+def _request_schema(row: Mapping[str, Any], most_rows: int) -> dict[str, Any]:
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": most_rows}
+    schema = {
+        "type": "object",
+        "properties": {"rows": rows},
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A prediction a row, in their order; of classes, the probabilities as well."},
+    413: {"description": "The body is too long."},
+    415: {"description": "The body is not JSON."},
+    422: {
+        "description": "The rows cannot be predicted: `detail` has the place and the message of each fault."
+    },
+    503: {"description": "The model's process cannot be used."},
+}

@@ -1,0 +1,120 @@
+"""The estimators on a frame as people have it, and what is left of them in a pickle."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import codegen_hpo
+from codegen_hpo.author.fixed import FixedAuthor
+from codegen_hpo.estimators import CodegenClassifier, CodegenRegressor
+from codegen_hpo.run import Run
+from codegen_hpo.testing.forked import ForkedSandbox
+from codegen_hpo.testing.networks import SMALL_NETWORK
+
+ONE_TRIAL: dict[str, Any] = {
+    "author": FixedAuthor(SMALL_NETWORK, "fixed", trusted=True),
+    "sandbox": ForkedSandbox(),
+    "tuner": "random",
+    "n_trials": 1,
+    "folds": 1,
+    "reseed": 0,
+    "ensemble": 1,
+    "parallel": 1,
+    "threads": 1,
+    "device": "cpu",
+    "random_state": 0,
+}
+
+
+@pytest.fixture
+def frame(small_table: pd.DataFrame) -> pd.DataFrame:
+    """Numbers, texts, dates and booleans, each with missing cells, under an index of its own."""
+    generator = np.random.default_rng(1)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(200) % 90, unit="D")
+    frame = small_table.drop(columns="y").assign(
+        when=days, flag=generator.random(200) < 0.5, kind=pd.Categorical(small_table["shape"])
+    )
+    frame = frame.astype({"flag": object})
+    for name in ("x", "shape", "when", "flag"):
+        frame.loc[generator.random(200) < 0.1, name] = None
+    return frame.set_index(np.arange(200) * 3)
+
+
+def test_a_frame_with_missing_values_and_texts_is_learnt(
+    frame: pd.DataFrame, small_table: pd.DataFrame
+) -> None:
+    model = CodegenRegressor(**ONE_TRIAL).fit(frame, small_table["y"])
+    assert model.score(frame, small_table["y"]) > 0.7
+    assert list(model.feature_names_in_) == list(frame.columns)
+    assert "make_model_and_optimizer" in model.source_
+    assert model.run_path_ is None
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame.rename(columns={"x": "other"}))
+
+
+def test_classes_are_those_that_were_given(frame: pd.DataFrame, small_table: pd.DataFrame) -> None:
+    y = np.where(small_table["y"] > 10, "10", "9")  # as texts, "10" comes first
+    model = CodegenClassifier(**ONE_TRIAL).fit(frame, y)
+    assert list(model.classes_) == ["10", "9"]
+    probabilities = model.predict_proba(frame)
+    assert probabilities.shape == (200, 2)
+    assert list(model.predict(frame)) == list(model.classes_[probabilities.argmax(axis=1)])
+    assert model.score(frame, y) > 0.8
+
+
+LOADS = """
+import pickle, sys
+model = pickle.load(open("model.pkl", "rb"))
+assert not {name for name in sys.modules if name in ("candidate", "together", "child")}
+assert model.model_._worker is None
+print(repr(model.predict([[0.0, 1.0], [2.0, 3.0]]).tolist()))
+"""
+
+
+def test_a_pickle_holds_the_model_and_runs_nothing(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    model = CodegenRegressor(**ONE_TRIAL).fit(x, x[:, 0])
+    before = model.predict([[0.0, 1.0], [2.0, 3.0]])
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == repr(before.tolist())
+    fresh = clone(model)
+    assert not hasattr(fresh, "model_")
+    assert fresh.author is not None
+
+
+def test_a_run_is_kept_where_that_is_said(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    model = CodegenRegressor(**ONE_TRIAL, runs=tmp_path).fit(x, x[:, 0])
+    assert model.run_path_ is not None
+    run = Run.open(model.run_path_)
+    assert run.history.final is not None
+    assert run.history.final.validation_score == model.validation_score_
+
+
+def test_few_rows_are_copied_and_that_is_said() -> None:
+    x = np.arange(8.0).reshape(-1, 1)
+    with pytest.warns(UserWarning, match="copies are made"):
+        model = CodegenClassifier(**ONE_TRIAL).fit(x, [0, 0, 0, 0, 1, 1, 1, 2])
+    assert list(model.classes_) == [0, 1, 2]
+
+
+def test_what_cannot_be_learnt_is_a_value_error() -> None:
+    x = np.arange(30.0).reshape(-1, 1)
+    with pytest.raises(ValueError, match="constant"):
+        CodegenRegressor(**ONE_TRIAL).fit(x, np.ones(30))
+
+
+def test_the_package_offers_them() -> None:
+    assert codegen_hpo.CodegenRegressor is CodegenRegressor
+    assert codegen_hpo.CodegenClassifier is CodegenClassifier

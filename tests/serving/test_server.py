@@ -1,0 +1,60 @@
+"""The service as a process: it says where it is, answers, and ends when it is told to."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.run import Run
+from codegen_hpo.serving.server import address, listen
+
+MARKUP = "</textarea><script>alert(1)</script>"
+
+
+def test_a_port_that_is_taken_is_said_to_be() -> None:
+    first = listen("127.0.0.1", 0)
+    try:
+        first.listen()
+        port = first.getsockname()[1]
+        assert address(first) == f"http://127.0.0.1:{port}"
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
+            listen("127.0.0.1", port)
+    finally:
+        first.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_served_run_answers_and_ends_in_peace(
+    run_of: Callable[[str], Run], tmp_path: Path, end: signal.Signals
+) -> None:
+    run = run_of("regression").path
+    command = [sys.executable, "-m", "codegen_hpo.cli", "serve", str(run), "--port", "0"]
+    # the fixture's function is no recipe, which needs a wall or this word
+    command += ["--sandbox", "none", "--unsafe-no-sandbox"]
+    service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert service.stdout is not None
+        url = service.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), service.stderr.read() if service.stderr else ""
+        row = {"size": 0.5, "colour": "red", "made": "2024-06-01", "signed": True, MARKUP: "a"}
+        request = urllib.request.Request(
+            f"{url}/predict",
+            data=json.dumps({"rows": [row]}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert json.load(answer)["predictions"][0] == pytest.approx(12.5, abs=2.5)
+        service.send_signal(end)
+        _, said = service.communicate(timeout=60)
+        assert service.returncode == 0, said
+        assert "Traceback" not in said
+    finally:
+        service.kill()
+        service.communicate()
