@@ -1,0 +1,119 @@
+"""How the search went: the best so far by trial and by second, and the training curves of the best."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from codegen_hpo.assistant.record import Record
+from codegen_hpo.engine.fresh_seeds import fresh_trials
+from codegen_hpo.records import Series, Trial, ranked
+from codegen_hpo.report.figure import INK, MUTED, SERIES, draw, label, limits, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CURVES = 5  # trials whose training is drawn
+_WIDE = 20  # times the lowest loss: beyond, the axis is logarithmic
+
+
+def best_so_far(record: Record) -> list[Markup]:
+    """Two figures: each trial's score by who proposed it, and the best so far; by trial and by second."""
+    trials = record.history.trials
+    if not any(trial.score is not None for trial in trials):
+        return []
+    # without what a later session of the run spent on the same trial again: the last record counts
+    ended = {event.data["number"]: event.elapsed_s for event in record.folder.of_kind("trial")}
+    by_trial = [float(trial.number) for trial in trials]
+    by_second = [ended[trial.number] for trial in trials]
+    return [
+        draw(
+            "Best score so far by trial",
+            lambda axes: _course(axes, record, by_trial, "trial", legend=True),
+        ),
+        draw(
+            "Best score so far by second",
+            lambda axes: _course(axes, record, by_second, "seconds of the run", legend=False),
+        ),
+    ]
+
+
+def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, legend: bool) -> None:
+    trials, metric = record.history.trials, record.metric
+    fresh = {trial.number for trial in fresh_trials(record.folder)}
+    by = ["fresh seed" if trial.number in fresh else trial.call.proposed_by for trial in trials]
+    proposers = list(dict.fromkeys(by))
+    scores = [trial.score for trial in trials if trial.score is not None]
+    low, high = limits(scores)
+    for number, proposer in enumerate(proposers):
+        own = [(at, trial) for at, trial, who in zip(x, trials, by, strict=True) if who == proposer]
+        points = [(at, min(max(t.score, low), high)) for at, t in own if t.score is not None]
+        failed = [at for at, trial in own if trial.score is None]
+        colour = SERIES[number % len(SERIES)]
+        axes.plot(
+            [at for at, _ in points],
+            [score for _, score in points],
+            "o",
+            color=colour,
+            markersize=4.5,
+            label=label(proposer),
+            clip_on=False,
+        )
+        axes.plot(failed, [low if metric.higher_is_better else high] * len(failed), "x", color=colour)
+    best, steps = math.inf, []
+    for at, trial in sorted(zip(x, trials, strict=True), key=lambda pair: pair[0]):
+        best = min(best, math.inf if trial.loss is None else trial.loss)
+        if math.isfinite(best):
+            steps.append((at, best * (-1 if metric.higher_is_better else 1)))
+    axes.step(
+        [at for at, _ in steps], [score for _, score in steps], where="post", color=INK, label="best so far"
+    )
+    axes.set(xlabel=unit, ylabel=label(metric.name), ylim=(low, high))
+    axes.grid(axis="y", alpha=0.5, linewidth=0.6)
+    if unit == "trial":
+        from matplotlib.ticker import MaxNLocator
+
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if legend:
+        axes.legend(loc="best", ncols=2 if len(proposers) > 3 else 1)
+
+
+def curves(trials: Sequence[Trial]) -> list[tuple[str, Markup]]:
+    """The losses by epoch of the best trials, as the sandbox told them, each with the trial's name."""
+    drawn = [trial for trial in ranked(trials) if len(trial.outcome.curve) > 1][:CURVES]
+    told = [(t.name, draw(f"Training curve of {t.name}", partial(_curve, trial=t))) for t in drawn]
+    scripts = [trial for trial in ranked(trials) if trial.outcome.trajectory][:CURVES]
+    told += [
+        (t.name, draw(f"Course of {t.name}", partial(_trajectory, series=t.outcome.trajectory)))
+        for t in scripts
+    ]
+    return told
+
+
+def _curve(axes: "Axes", trial: Trial) -> None:
+    epochs = [epoch.number for epoch in trial.outcome.curve]
+    right = axes.twinx()  # the two losses have units of their own
+    right.spines["right"].set_visible(True)
+    lines = (
+        (axes, SERIES[0], "training", [epoch.train_loss for epoch in trial.outcome.curve]),
+        (right, SERIES[1], "early stopping", [epoch.inner_loss for epoch in trial.outcome.curve]),
+    )
+    for side, colour, name, values in lines:
+        side.plot(epochs, values, color=colour)
+        side.set_ylabel(name, color=colour)
+        known = [value for value in values if math.isfinite(value)]
+        if known and min(known) > 0 and max(known) > _WIDE * min(known):
+            side.set_yscale("log")
+            log_ticks(side.yaxis, min(known), max(known))
+    if best := trial.outcome.best_epoch:
+        axes.axvline(best, color=MUTED, linewidth=1.0, linestyle="--")
+    axes.set_xlabel("epoch")
+
+
+def _trajectory(axes: "Axes", series: Sequence[Series]) -> None:
+    for number, one in enumerate(series[: len(SERIES)]):
+        axes.plot(one.steps, one.values, color=SERIES[number], label=label(one.name))
+    axes.set(xlabel="step")
+    axes.legend()
