@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codegen_hpo.engine.outputs import Floats
 from codegen_hpo.report.columns import Seen, date_text
-from codegen_hpo.report.figure import INK, SERIES, draw, label
+from codegen_hpo.report.figure import INK, SERIES, SMALL, draw, label
 from codegen_hpo.report.held_out import HeldOutRows
 from codegen_hpo.report.regression import residuals
 
@@ -39,7 +39,7 @@ def errors_by_column(rows: HeldOutRows, columns: list[Seen], order: list[str]) -
         draw(
             f"Errors along {label(seen.name, 60)} {seen.unit} {number}",
             partial(_along, seen=seen, wrong=wrong, values=rows.predictions.ndim == 1),
-            size=(3.4, 2.3),
+            size=SMALL,
         )
         for number, seen in enumerate(chosen)
     ]

@@ -29,7 +29,6 @@ _VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", PAPER: "--paper"} 
 _COLOUR = re.compile("|".join(_VARIABLES))
 _LEFT_OUT = re.compile(r"\n *<metadata>.*?</metadata>|<style type=\"text/css\">.*?</style>", re.DOTALL)
 _IDS = re.compile(r'(<g) id="[^"]*"')
-_FONT = re.compile(r"font: ([\d.]+px) [^;\"]*")
 _OPENING = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", re.DOTALL)
 _STYLE = {
     "axes.edgecolor": LINE,
@@ -59,6 +58,7 @@ _STYLE = {
     "ytick.labelcolor": MUTED,
 }
 SIZE = (4.8, 3.0)  # inches of 72 units: about 350, the width of a phone
+SMALL = (3.4, 2.3)  # of figures three beside one another
 _FENCE = 1.5  # quartile ranges beyond the quartiles, where an axis ends at the latest (Tukey)
 _TICKS = 6
 
@@ -101,7 +101,6 @@ def draw(name: str, plot: Callable[["Axes"], None], *, size: tuple[float, float]
 def _inline(text: str, name: str) -> Markup:
     svg = _LEFT_OUT.sub("", text[text.index("<svg") :])
     svg = _IDS.sub(r"\1", svg)
-    svg = _FONT.sub(r"font: \1 var(--sans)", svg)
     svg = _COLOUR.sub(lambda found: f"var({_VARIABLES[found[0]]})", svg)
     head = f'<svg class="chart" role="img" aria-label="{escape(name)}" '
     return Markup(_OPENING.sub(lambda found: f"{head}{found[1]}>", svg, count=1).strip())
@@ -129,8 +128,13 @@ def log_ticks(axis: Any, low: float, high: float) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def limits(values: Sequence[float]) -> tuple[float, float]:
-    """Where an axis ends so that a few values far from all others do not press these together."""
+def limits(values: Sequence[float], *, keep: float | None = None) -> tuple[float, float]:
+    """Where an axis ends so that a few values far from all others do not press these together.
+
+    Args:
+        values: to be shown.
+        keep: lies on the axis, however far.
+    """
     import numpy as np
 
     low, high = float(np.min(values)), float(np.max(values))
@@ -138,5 +142,7 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
     room = _FENCE * (upper - lower)
     if room > 0:
         low, high = max(low, lower - room), min(high, upper + room)
+    if keep is not None:
+        low, high = min(low, keep), max(high, keep)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     return float(low - margin), float(high + margin)

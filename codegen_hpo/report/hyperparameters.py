@@ -10,7 +10,7 @@ from codegen_hpo.agenthpo.importance import BY_CHANCE, Importances, Influence, i
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.engine.reserve import firsts
 from codegen_hpo.records import Trial, ranked
-from codegen_hpo.report.figure import INK, LINE, MUTED, SERIES, draw, label, limits, log_ticks
+from codegen_hpo.report.figure import INK, LINE, MUTED, SERIES, SMALL, draw, label, limits, log_ticks
 from codegen_hpo.shown import number
 from codegen_hpo.space import Choice, Dimension, Int, Scalar, Space, range_text
 from codegen_hpo.task import Metric
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 _SLICES = 24  # figures of one hyperparameter each, the most important first
 _POINTS = 150  # trials in a figure
 _REASONS = 3  # the latest different ones of an argument
+_CALLS = 5  # the best ones whose reasoning is shown
 _ACROSS = 12  # axes side by side
+_FLAT = 4  # options whose names stand beside one another
 _REASON = 400  # characters
 
 
 class Reason(NamedTuple):
-    """Why the model chose a value, in its own words."""
+    """Why the model chose a value, or a call, in its own words."""
 
     trial: str
-    value: str
+    value: str  # of the argument, or what the call came to
     text: str
 
 
@@ -54,8 +56,9 @@ class Searched:
     importances: Importances
     by_chance: str
     arguments: tuple[Argument, ...]
+    reasoning: tuple[Reason, ...]  # of the best calls of which the model said something
     across: Markup | None
-    slices: tuple[Markup, ...]
+    slices: tuple[Markup, ...]  # of the best space alone
 
     @property
     def said(self) -> bool:
@@ -77,10 +80,12 @@ def searched(record: Record) -> list[Searched]:
         ]
     parts = [part for part in found if part[3]]
     parts.sort(key=lambda part: min((t.loss for t in part[3] if t.loss is not None), default=float("inf")))
-    return [_searched(record.metric, *part) for part in parts]
+    return [_searched(record.metric, *part, sliced=not place) for place, part in enumerate(parts)]
 
 
-def _searched(metric: Metric, name: str, title: str, space: Space, trials: Sequence[Trial]) -> Searched:
+def _searched(
+    metric: Metric, name: str, title: str, space: Space, trials: Sequence[Trial], *, sliced: bool
+) -> Searched:
     computed = importances(space, trials)
     order = [influence.name for influence in computed.influences]
     scored = ranked(trials)
@@ -92,8 +97,13 @@ def _searched(metric: Metric, name: str, title: str, space: Space, trials: Seque
         importances=computed,
         by_chance=BY_CHANCE if not computed.reason else "",
         arguments=tuple(_argument(influence, space, scored, trials) for influence in computed.influences),
+        reasoning=tuple(
+            Reason(trial.name, number(trial.score), trial.call.reasoning[:_REASON])
+            for trial in scored
+            if trial.call.reasoning
+        )[:_CALLS],
         across=_across(metric, name, space, varied[:_ACROSS], shown) if len(varied) > 1 else None,
-        slices=tuple(_slice(metric, name, n, space[n], shown) for n in varied[:_SLICES]),
+        slices=tuple(_slice(metric, name, n, space[n], shown) for n in varied[: _SLICES * sliced]),
     )
 
 
@@ -122,7 +132,7 @@ def _slice(
     def plot(axes: "Axes") -> None:
         x = [_place(dimension, trial.call.arguments[name]) for trial in trials]
         scores = [trial.score or 0.0 for trial in trials]
-        low, high = limits(scores)
+        low, high = limits(scores, keep=scores[0])
         axes.plot(
             x,
             [min(max(score, low), high) for score in scores],
@@ -134,7 +144,10 @@ def _slice(
         )
         axes.plot(x[0], scores[0], "o", color=INK, markersize=9, markerfacecolor="none")
         if isinstance(dimension, Choice):
-            axes.set_xticks(range(len(dimension.options)), [label(o, 14) for o in dimension.options])
+            names, many = [label(option, 14) for option in dimension.options], len(dimension.options) > _FLAT
+            axes.set_xticks(
+                range(len(names)), names, rotation=35 if many else 0, ha="right" if many else "center"
+            )
             axes.set_xlim(-0.5, len(dimension.options) - 0.5)
         elif dimension.log:
             axes.set_xscale("log")
@@ -146,7 +159,7 @@ def _slice(
             axes.locator_params(axis="x", nbins=6, integer=isinstance(dimension, Int))
         axes.set(xlabel=label(name), ylabel=label(metric.name), ylim=(low, high))
 
-    return draw(f"Score against {label(name)} {candidate}".strip(), plot, size=(3.4, 2.3))
+    return draw(f"Score against {label(name)} {candidate}".strip(), plot, size=SMALL)
 
 
 def _place(dimension: Dimension, value: Scalar) -> float:

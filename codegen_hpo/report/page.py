@@ -26,9 +26,10 @@ from codegen_hpo.report.reproduce import commands, fixed
 from codegen_hpo.report.search import best_so_far, curves
 from codegen_hpo.report.summary import sentences, title
 from codegen_hpo.report.tables import leaderboard, trial_rows
+from codegen_hpo.report.verdict import gap_beyond_chance
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.shown import counted, number, plain
-from codegen_hpo.store.history import read_ledger
+from codegen_hpo.store.history import Final, read_ledger
 from codegen_hpo.tuner.turns import fallbacks_text
 
 _TEMPLATES = "templates"
@@ -107,7 +108,7 @@ def _facts(record: Record, ledger: Ledger) -> list[tuple[str, str, str]]:
         found += [
             (f"{metric.name}, validation", number(final.validation_score), direction),
             (f"{metric.name}, test", number(final.test_score), "sealed until the end"),
-            ("test minus validation", "–" if gap is None else f"{gap:+.3g}", _chance(record)),
+            ("test minus validation", "–" if gap is None else f"{gap:+.3g}", _chance(final)),
         ]
     elif best := history.best():
         found.append((f"best {metric.name}", number(best.score), direction))
@@ -124,11 +125,10 @@ def _facts(record: Record, ledger: Ledger) -> list[tuple[str, str, str]]:
     return found
 
 
-def _chance(record: Record) -> str:
-    final = record.history.final
-    if final is None or final.noise is None:
+def _chance(final: Final) -> str:
+    if final.noise is None or final.test_noise is None:
         return ""
-    return f"± {final.noise:.2g} on validation by chance"
+    return "more than chance explains" if gap_beyond_chance(final) else "chance explains as much"
 
 
 def _time(seconds: float) -> str:

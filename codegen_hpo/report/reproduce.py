@@ -1,12 +1,13 @@
 """How a run is made again: the commands, and what fixes their result."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.objective.settings import Aim
+from codegen_hpo.task import Task
 
 # Settings by the option that sets them, where they differ from their default.
 _OPTIONS = {
@@ -19,6 +20,14 @@ _OPTIONS = {
     "temperature": "--temperature",
 }
 _ALWAYS = {"tuner": "--tuner", "folds": "--folds", "parallel": "--parallel", "threads": "--threads"}
+_TUNING = {
+    "history": "--history",
+    "reasoning": "--reasoning",
+    "role": "--role",
+    "replies": "--replies",
+    "llm_trials": "--llm-trials",
+    "llm_share": "--llm-share",
+}
 _BUDGET = {
     "trials": "--trials",
     "seconds": "--time",
@@ -52,6 +61,8 @@ def _fit(record: Record) -> str:
     assert task is not None
     words = ["codegen-hpo", "fit", task.name, "--target", task.target, "--task", task.kind]
     words += ["--metric", task.metric.name, "--seed", str(settings.get("seed", task.seed))]
+    for option, column in _columns(task):
+        words += [option, column]
     words += ["--rows", str(task.sample.rows)] if task.sample else []
     words += ["--test", "TEST"] if task.test_sha256 else []
     if settings.get("author") == "cookbook":
@@ -67,9 +78,28 @@ def _fit(record: Record) -> str:
         value = (settings.get("budget") or {}).get(name)
         if value is not None:
             words += [option, _value(value)]
+    if price := settings.get("price"):
+        words += ["--price", ",".join(map(_value, price))]
+    for name, value in (settings.get("tuning") or {}).items():
+        # those that have no option are set from Python alone
+        if name in _TUNING and value is not None and value != default["tuning"][name]:
+            words += [_TUNING[name]] if value is True else [_TUNING[name], _value(value)]
     if settings.get("private"):
         words.append("--private")
     return shlex.join(words)
+
+
+def _columns(task: Task) -> Iterator[tuple[str, str]]:
+    """The options that concern single columns, as the reasons tell them."""
+    for column in task.profile.columns:
+        if column.reason == "dropped by the user":
+            yield "--drop", column.name
+        elif column.reason.startswith("groups the split"):
+            yield "--group-column", column.name
+        elif column.reason.startswith("asked for"):
+            yield f"--{column.kind}", column.name
+        if task.split.method.startswith(f"in the order of {column.name!r}: "):
+            yield "--time-column", column.name
 
 
 def _value(value: object) -> str:
@@ -97,13 +127,8 @@ def fixed(record: Record) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in history.versions.items())),
     ]
     if boxes := record.folder.of_kind("sandbox"):
-        where = boxes[-1].data
-        rows.append(
-            (
-                "where trials ran",
-                f"sandbox {where['sandbox']}, torch {where['torch']}, Python {where['python']}",
-            )
-        )
+        told = "sandbox {sandbox}, torch {torch}, Python {python}".format_map(boxes[-1].data)
+        rows.append(("where trials ran", told))
     return [(name, value) for name, value in rows if value]
 
 

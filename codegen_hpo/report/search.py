@@ -1,7 +1,7 @@
 """How the search went: the best so far by trial and by second, and the training curves of the best."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.engine.fresh_seeds import fresh_trials
 from codegen_hpo.records import Series, Trial, ranked
-from codegen_hpo.report.figure import INK, MUTED, SERIES, draw, label, limits, log_ticks
+from codegen_hpo.report.figure import INK, MUTED, SERIES, SMALL, draw, label, limits, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,6 @@ def best_so_far(record: Record) -> list[Markup]:
     trials = record.history.trials
     if not any(trial.score is not None for trial in trials):
         return []
-    # without what a later session of the run spent on the same trial again: the last record counts
     ended = {event.data["number"]: event.elapsed_s for event in record.folder.of_kind("trial")}
     by_trial = [float(trial.number) for trial in trials]
     by_second = [ended[trial.number] for trial in trials]
@@ -46,7 +45,8 @@ def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, lege
     by = ["fresh seed" if trial.number in fresh else trial.call.proposed_by for trial in trials]
     proposers = list(dict.fromkeys(by))
     scores = [trial.score for trial in trials if trial.score is not None]
-    low, high = limits(scores)
+    best_score = max(scores) if metric.higher_is_better else min(scores)
+    low, high = limits(scores, keep=best_score)
     for number, proposer in enumerate(proposers):
         own = [(at, trial) for at, trial, who in zip(x, trials, by, strict=True) if who == proposer]
         points = [(at, min(max(t.score, low), high)) for at, t in own if t.score is not None]
@@ -82,14 +82,13 @@ def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, lege
 
 def curves(trials: Sequence[Trial]) -> list[tuple[str, Markup]]:
     """The losses by epoch of the best trials, as the sandbox told them, each with the trial's name."""
-    drawn = [trial for trial in ranked(trials) if len(trial.outcome.curve) > 1][:CURVES]
-    told = [(t.name, draw(f"Training curve of {t.name}", partial(_curve, trial=t))) for t in drawn]
-    scripts = [trial for trial in ranked(trials) if trial.outcome.trajectory][:CURVES]
-    told += [
-        (t.name, draw(f"Course of {t.name}", partial(_trajectory, series=t.outcome.trajectory)))
-        for t in scripts
-    ]
-    return told
+    plots: list[tuple[str, Callable[[Axes], None]]] = []
+    for trial in ranked(trials):
+        if len(trial.outcome.curve) > 1:
+            plots.append((trial.name, partial(_curve, trial=trial)))
+        elif trial.outcome.trajectory:
+            plots.append((trial.name, partial(_trajectory, series=trial.outcome.trajectory)))
+    return [(name, draw(f"Training curve of {name}", plot, size=SMALL)) for name, plot in plots[:CURVES]]
 
 
 def _curve(axes: "Axes", trial: Trial) -> None:

@@ -37,7 +37,7 @@ class TrialRow(NamedTuple):
     score: str
     seconds: str
     call: str
-    said: str  # the model's own reason
+    said: str  # the model's own reason, and what it said of the result
     error: str
 
 
@@ -129,7 +129,7 @@ def trial_rows(trials: Sequence[Trial]) -> list[TrialRow]:
             score=number(trial.score) if trial.loss is not None else trial.outcome.status,
             seconds=f"{trial.outcome.seconds:.1f}",
             call=_cut(" ".join(f"{name}={number(value)}" for name, value in trial.call.arguments.items())),
-            said=_cut(trial.call.reasoning),
+            said=_cut(" ".join(filter(None, (trial.call.reasoning, trial.analysis)))),
             error=_cut("; ".join(filter(None, (trial.outcome.error, trial.call.fallback)))),
         )
         for trial in trials[:_TRIALS]
