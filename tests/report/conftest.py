@@ -11,11 +11,11 @@ from codegen_hpo.engine.settings import Budget
 from codegen_hpo.fitting import fit
 from codegen_hpo.minimizing import minimize
 from codegen_hpo.objective.base import Infeasible
-from codegen_hpo.records import Call, Candidate, Trial
+from codegen_hpo.records import Call, Candidate, Check, Epoch, Job, Outcome, Trial
 from codegen_hpo.run import Run
 from codegen_hpo.space import Choice, Float
 from codegen_hpo.task import Task
-from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
 
 SCRIPT = "<script>window.planted=1</script>"
 IMAGE = "<img src=x onerror=window.planted=2>"
@@ -64,6 +64,32 @@ def make_model_and_optimizer(
     return model, torch.optim.Adam(model.parameters(), lr=learning_rate)
 '''
 BROKEN = SOURCE.replace("    *,\n", f"    *, '{QUOTED}' (\n").replace("nn.ReLU", "nn.SiLU")
+
+
+def line_sandbox() -> ScriptedSandbox:
+    """A sandbox whose models are lines: what they predict of a row rests on the row."""
+
+    def answer(job: Job) -> Outcome:
+        if job.kind == "dry_run":
+            checks = tuple(Check(dict(point), 10, "", "", None) for point in job.points)
+            return Outcome(status="ok", checks=checks, seconds=0.01)
+        rows = double.bundles[-1]
+        x_num, x_cat = np.load(rows / "eval_num.npy"), np.load(rows / "eval_cat.npy")
+        slope = float(job.arguments["width"]) / 20
+        outputs = slope * x_num[:, :1] + (x_cat[:, :1] == 1)
+        return Outcome(
+            status="ok",
+            outputs=outputs.astype(np.float32),
+            weights=b"weights" if job.kind == "train" else None,
+            curve=tuple(Epoch(n, 1 / n, 1 / n + 0.1, n / 10) for n in range(1, 6)),
+            parameters=10,
+            best_epoch=5,
+            stopped="epochs",
+            seconds=0.1,
+        )
+
+    double = ScriptedSandbox(answer)
+    return double
 
 
 class HostileTuner:
@@ -115,16 +141,20 @@ def hostile_run(runs: Path, target: str, other: str) -> Run:
     return fit(
         task,
         author=ScriptedAuthor([BROKEN, SOURCE]),
+        sandbox=line_sandbox(),
         tuner=HostileTuner,
         budget=Budget(trials=3),
         folds=1,
         parallel=1,
-        threads=1,
         reseed=0,
-        trial_s=2.0,
         runs=runs,
         environ={},
     )
+
+
+@pytest.fixture
+def sandbox() -> ScriptedSandbox:
+    return line_sandbox()
 
 
 @pytest.fixture(scope="session")
@@ -150,3 +180,16 @@ def objective(tmp_path_factory: pytest.TempPathFactory) -> Run:
     path = tmp_path_factory.mktemp("objective") / "run"
     minimize(loss, space, tuner="random", trials=24, about=IMAGE, run=path)
     return Run.open(path)
+
+
+@pytest.fixture(scope="session")
+def pages(
+    regression: Run, classes: Run, objective: Run, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The reports of these runs."""
+    folder = tmp_path_factory.mktemp("reports")
+    return {
+        "regression": regression.report(folder / "r.html", sandbox=line_sandbox()),
+        "classes": classes.report(folder / "c.html", permutation=False),
+        "objective": objective.report(folder / "o.html"),
+    }

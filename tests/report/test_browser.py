@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from codegen_hpo.run import Run
-
 pytestmark = pytest.mark.slow
 
 
@@ -48,10 +46,9 @@ def _requests(browser: Any) -> list[str]:
 
 @pytest.mark.parametrize("which", ["regression", "classes", "objective"])
 def test_nothing_that_was_planted_runs_and_nothing_is_asked_for(
-    which: str, browser: Any, tmp_path: Path, request: pytest.FixtureRequest
+    which: str, browser: Any, tmp_path: Path, pages: dict[str, Path]
 ) -> None:
-    run: Run = request.getfixturevalue(which)
-    written = run.report(tmp_path / "report.html", permutation=False)
+    written = pages[which]
     # without the policy that would stop a script: no foreign text may become markup in the first place
     bare = tmp_path / "bare.html"
     policy = '<meta http-equiv="Content-Security-Policy"'
@@ -70,6 +67,6 @@ def test_nothing_that_was_planted_runs_and_nothing_is_asked_for(
 
 
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_page_is_as_wide_as_the_screen(browser: Any, width: int, regression: Run, tmp_path: Path) -> None:
-    _load(browser, regression.report(tmp_path / "report.html", permutation=False), width)
+def test_the_page_is_as_wide_as_the_screen(browser: Any, width: int, pages: dict[str, Path]) -> None:
+    _load(browser, pages["regression"], width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.assistant.record import Record
+from codegen_hpo.errors import ConfigError, SandboxError
+from codegen_hpo.predict import model_of, read_encoding
 from codegen_hpo.records import Outcome
+from codegen_hpo.report.held_out import HeldOutRows
 from codegen_hpo.report.page import write_page
+from codegen_hpo.report.permutation import permutation
 from codegen_hpo.run import Run
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
@@ -46,6 +50,7 @@ def _sections(page: str) -> list[str]:
     return re.findall(r'<section id="(\w+)">', page)
 
 
+@pytest.mark.slow
 def test_an_objective_has_a_report_without_what_a_table_has(objective: Run, tmp_path: Path) -> None:
     written = objective.report(tmp_path / "o.html")
     page = written.read_text("utf-8")
@@ -76,8 +81,8 @@ def test_a_missing_matplotlib_is_told_with_its_extra(
 
 
 @pytest.mark.slow
-def test_the_run_of_a_table_has_every_section(regression: Run, tmp_path: Path) -> None:
-    page = regression.report(tmp_path / "r.html").read_text("utf-8")
+def test_the_run_of_a_table_has_every_section(regression: Run, pages: dict[str, Path]) -> None:
+    page = pages["regression"].read_text("utf-8")
     _checked(page)
     assert _sections(page) == [
         "leaderboard", "search", "hyperparameters", "model", "columns", "code", "reproduce"
@@ -92,29 +97,39 @@ def test_the_run_of_a_table_has_every_section(regression: Run, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_classes_have_confusion_roc_and_calibration(classes: Run, tmp_path: Path) -> None:
-    page = classes.report(tmp_path / "c.html", permutation=False).read_text("utf-8")
+def test_classes_have_confusion_roc_and_calibration(pages: dict[str, Path]) -> None:
+    page = pages["classes"].read_text("utf-8")
     _checked(page)
     for name in ("Confusion matrix", "ROC curves", "Calibration"):
         assert f'aria-label="{name}"' in page
     assert "Not computed: it was not asked for." in page
 
 
-@pytest.mark.slow
-def test_a_model_that_cannot_predict_leaves_the_rest_of_the_report(regression: Run, tmp_path: Path) -> None:
-    broken = ScriptedSandbox(lambda job: Outcome(status="killed", error=f"no memory {regression.path}"))
-    page = regression.report(tmp_path / "r.html", sandbox=broken).read_text("utf-8")
-    assert "Not computed: the model cannot predict: killed in the worker: no memory ." in page
-    assert "Predicted against true" in page
+def test_a_model_that_cannot_predict_is_told_in_its_place(regression: Run) -> None:
+    record = Record.open(regression.path)
+    members, encoding = model_of(record.history), read_encoding(record.folder)
+    rows = HeldOutRows.of(record, members)
+    broken = ScriptedSandbox(lambda job: Outcome(status="killed", error="no memory"))
+    with pytest.raises(SandboxError, match="the model cannot predict: killed in the worker: no memory"):
+        permutation(record, members, encoding, rows, broken)
 
 
-@pytest.mark.slow
-def test_the_report_of_a_table_is_the_same_to_the_byte(regression: Run, tmp_path: Path) -> None:
-    first, second = (regression.report(tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
-    assert first == second
+def test_a_column_that_the_model_looks_at_is_missed(regression: Run, sandbox: ScriptedSandbox) -> None:
+    record = Record.open(regression.path)
+    members, encoding = model_of(record.history), read_encoding(record.folder)
+    rows = HeldOutRows.of(record, members)
+    assert rows.part == "test"
+    found = permutation(record, members, encoding, rows, sandbox)
+    assert found is not None
+    lost = {lost.names: lost.loss for lost in found.columns}
+    final = record.history.final
+    assert final is not None
+    assert found.score == pytest.approx(final.test_score)
+    first, second, *_ = (column["name"] for column in regression.task["columns"])
+    assert lost[first,] > 0.1
+    assert lost[second,] == lost["begun", "ended"] == 0.0  # the double does not look at them
 
 
-@pytest.mark.slow
 def test_runs_and_tasks_show_themselves_in_a_notebook(regression: Run, objective: Run) -> None:
     for run in (regression, objective):
         shown = run._repr_html_()
