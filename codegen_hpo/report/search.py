@@ -11,11 +11,13 @@ from codegen_hpo.assistant.record import Record
 from codegen_hpo.engine.fresh_seeds import fresh_trials
 from codegen_hpo.records import Series, Trial, ranked
 from codegen_hpo.report.figure import INK, MUTED, SERIES, SMALL, draw, label, limits, log_ticks
+from codegen_hpo.task import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVES = 5  # trials whose training is drawn
+_ONE_COLUMN = 3  # proposers in the legend
 _WIDE = 20  # times the lowest loss: beyond, the axis is logarithmic
 
 
@@ -41,43 +43,40 @@ def best_so_far(record: Record) -> list[Markup]:
 
 def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, legend: bool) -> None:
     trials, metric = record.history.trials, record.metric
-    fresh = {trial.number for trial in fresh_trials(record.folder)}
-    by = ["fresh seed" if trial.number in fresh else trial.call.proposed_by for trial in trials]
-    proposers = list(dict.fromkeys(by))
     scores = [trial.score for trial in trials if trial.score is not None]
     best_score = max(scores) if metric.higher_is_better else min(scores)
     low, high = limits(scores, keep=best_score)
-    for number, proposer in enumerate(proposers):
+    fresh = {trial.number for trial in fresh_trials(record.folder)}
+    by = ["fresh seed" if trial.number in fresh else trial.call.proposed_by for trial in trials]
+    worst = low if metric.higher_is_better else high
+    for number, proposer in enumerate(dict.fromkeys(by)):
         own = [(at, trial) for at, trial, who in zip(x, trials, by, strict=True) if who == proposer]
-        points = [(at, min(max(t.score, low), high)) for at, t in own if t.score is not None]
-        failed = [at for at, trial in own if trial.score is None]
+        scored = [(at, min(max(t.score, low), high)) for at, t in own if t.score is not None]
+        failed = [(at, worst) for at, trial in own if trial.score is None]
         colour = SERIES[number % len(SERIES)]
-        axes.plot(
-            [at for at, _ in points],
-            [score for _, score in points],
-            "o",
-            color=colour,
-            markersize=4.5,
-            label=label(proposer),
-            clip_on=False,
-        )
-        axes.plot(failed, [low if metric.higher_is_better else high] * len(failed), "x", color=colour)
-    best, steps = math.inf, []
-    for at, trial in sorted(zip(x, trials, strict=True), key=lambda pair: pair[0]):
-        best = min(best, math.inf if trial.loss is None else trial.loss)
-        if math.isfinite(best):
-            steps.append((at, best * (-1 if metric.higher_is_better else 1)))
-    axes.step(
-        [at for at, _ in steps], [score for _, score in steps], where="post", color=INK, label="best so far"
-    )
+        axes.plot(*_sides(scored), "o", color=colour, markersize=4.5, label=label(proposer), clip_on=False)
+        axes.plot(*_sides(failed), "x", color=colour, clip_on=False)
+    best = _best(sorted(zip(x, trials, strict=True), key=lambda pair: pair[0]), metric)
+    axes.step(*_sides(best), where="post", color=INK, label="best so far")
     axes.set(xlabel=unit, ylabel=label(metric.name), ylim=(low, high))
     axes.grid(axis="y", alpha=0.5, linewidth=0.6)
-    if unit == "trial":
-        from matplotlib.ticker import MaxNLocator
-
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=unit == "trial")
     if legend:
-        axes.legend(loc="best", ncols=2 if len(proposers) > 3 else 1)
+        axes.legend(loc="best", ncols=2 if len(set(by)) > _ONE_COLUMN else 1)
+
+
+def _best(ended: Sequence[tuple[float, Trial]], metric: Metric) -> list[tuple[float, float]]:
+    """The best score at each trial's end, from the first that has one."""
+    best, steps = math.inf, []
+    for at, trial in ended:
+        best = min(best, math.inf if trial.loss is None else trial.loss)
+        if math.isfinite(best):
+            steps.append((at, -best if metric.higher_is_better else best))
+    return steps
+
+
+def _sides(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def curves(trials: Sequence[Trial]) -> list[tuple[str, Markup]]:

@@ -1,6 +1,7 @@
 """Runs whose every name and text tries to be markup, script or mathematics."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from codegen_hpo.records import Call, Candidate, Check, Epoch, Job, Outcome, Tri
 from codegen_hpo.run import Run
 from codegen_hpo.space import Choice, Float
 from codegen_hpo.task import Task
-from codegen_hpo.testing import ScriptedAuthor, ScriptedSandbox
+from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing.sandboxes import ScriptedWorker
 
 SCRIPT = "<script>window.planted=1</script>"
 IMAGE = "<img src=x onerror=window.planted=2>"
@@ -66,30 +68,31 @@ def make_model_and_optimizer(
 BROKEN = SOURCE.replace("    *,\n", f"    *, '{QUOTED}' (\n").replace("nn.ReLU", "nn.SiLU")
 
 
-def line_sandbox() -> ScriptedSandbox:
+class LineSandbox:
     """A sandbox whose models are lines: what they predict of a row rests on the row."""
 
-    def answer(job: Job) -> Outcome:
-        if job.kind == "dry_run":
-            checks = tuple(Check(dict(point), 10, "", "", None) for point in job.points)
-            return Outcome(status="ok", checks=checks, seconds=0.01)
-        rows = double.bundles[-1]
-        x_num, x_cat = np.load(rows / "eval_num.npy"), np.load(rows / "eval_cat.npy")
-        slope = float(job.arguments["width"]) / 20
-        outputs = slope * x_num[:, :1] + (x_cat[:, :1] == 1)
-        return Outcome(
-            status="ok",
-            outputs=outputs.astype(np.float32),
-            weights=b"weights" if job.kind == "train" else None,
-            curve=tuple(Epoch(n, 1 / n, 1 / n + 0.1, n / 10) for n in range(1, 6)),
-            parameters=10,
-            best_epoch=5,
-            stopped="epochs",
-            seconds=0.1,
-        )
+    name = "lines"
 
-    double = ScriptedSandbox(answer)
-    return double
+    def open(self, bundle: Path) -> ScriptedWorker:
+        return ScriptedWorker(partial(_outcome, bundle), [])
+
+
+def _outcome(bundle: Path, job: Job) -> Outcome:
+    if job.kind == "dry_run":
+        checks = tuple(Check(dict(point), 10, "", "", None) for point in job.points)
+        return Outcome(status="ok", checks=checks, seconds=0.01)
+    x_num, x_cat = np.load(bundle / "eval_num.npy"), np.load(bundle / "eval_cat.npy")
+    outputs = float(job.arguments["width"]) / 20 * x_num[:, :1] + (x_cat[:, :1] == 1)
+    return Outcome(
+        status="ok",
+        outputs=outputs.astype(np.float32),
+        weights=b"weights" if job.kind == "train" else None,
+        curve=tuple(Epoch(number, 1 / number, 1 / number + 0.1, number / 10) for number in range(1, 6)),
+        parameters=10,
+        best_epoch=5,
+        stopped="epochs",
+        seconds=0.1,
+    )
 
 
 class HostileTuner:
@@ -141,7 +144,7 @@ def hostile_run(runs: Path, target: str, other: str) -> Run:
     return fit(
         task,
         author=ScriptedAuthor([BROKEN, SOURCE]),
-        sandbox=line_sandbox(),
+        sandbox=LineSandbox(),
         tuner=HostileTuner,
         budget=Budget(trials=3),
         folds=1,
@@ -152,9 +155,9 @@ def hostile_run(runs: Path, target: str, other: str) -> Run:
     )
 
 
-@pytest.fixture
-def sandbox() -> ScriptedSandbox:
-    return line_sandbox()
+@pytest.fixture(scope="session")
+def lines() -> LineSandbox:
+    return LineSandbox()
 
 
 @pytest.fixture(scope="session")
@@ -189,7 +192,7 @@ def pages(
     """The reports of these runs."""
     folder = tmp_path_factory.mktemp("reports")
     return {
-        "regression": regression.report(folder / "r.html", sandbox=line_sandbox()),
+        "regression": regression.report(folder / "r.html", sandbox=LineSandbox()),
         "classes": classes.report(folder / "c.html", permutation=False),
         "objective": objective.report(folder / "o.html"),
     }

@@ -14,6 +14,7 @@ from codegen_hpo.report.held_out import HeldOutRows
 from codegen_hpo.report.page import write_page
 from codegen_hpo.report.permutation import permutation
 from codegen_hpo.run import Run
+from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedSandbox
@@ -114,12 +115,12 @@ def test_a_model_that_cannot_predict_is_told_in_its_place(regression: Run) -> No
         permutation(record, members, encoding, rows, broken)
 
 
-def test_a_column_that_the_model_looks_at_is_missed(regression: Run, sandbox: ScriptedSandbox) -> None:
+def test_a_column_that_the_model_looks_at_is_missed(regression: Run, lines: Sandbox) -> None:
     record = Record.open(regression.path)
     members, encoding = model_of(record.history), read_encoding(record.folder)
     rows = HeldOutRows.of(record, members)
     assert rows.part == "test"
-    found = permutation(record, members, encoding, rows, sandbox)
+    found = permutation(record, members, encoding, rows, lines)
     assert found is not None
     lost = {lost.names: lost.loss for lost in found.columns}
     final = record.history.final
