@@ -89,7 +89,7 @@ def _unscaled(scaling: Scaling, scaled: Floats) -> Floats:
     if not 0 < spread < np.inf:
         return numbers
     step = 10.0 ** (np.floor(np.log10(spread)) - _DIGITS)
-    return np.asarray(np.round(numbers / step) * step, dtype=np.float64)
+    return np.asarray(np.round(numbers / step) * step + 0.0, dtype=np.float64)  # no -0
 
 
 def _without_missing(numbers: Floats, x: Floats, indicator: bool) -> Floats:
