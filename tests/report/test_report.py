@@ -1,6 +1,9 @@
 """The page: one file without a request, in which no foreign text is markup."""
 
+import json
 import re
+import shlex
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from codegen_hpo.records import Outcome
 from codegen_hpo.report.held_out import HeldOutRows
 from codegen_hpo.report.page import write_page
 from codegen_hpo.report.permutation import permutation
+from codegen_hpo.report.reproduce import commands
+from codegen_hpo.report.summary import sentences
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.store.folder import RunFolder
@@ -129,6 +134,28 @@ def test_a_column_that_the_model_looks_at_is_missed(regression: Run, lines: Sand
     first, second, *_ = (column["name"] for column in regression.task["columns"])
     assert lost[first,] > 0.1
     assert lost[second,] == lost["begun", "ended"] == 0.0  # the double does not look at them
+
+
+def test_before_the_test_rows_are_opened_validation_rows_are_shown(regression: Run, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(regression.path, tmp_path / "run"))
+    events = (path / "events.jsonl").read_text().splitlines(keepends=True)
+    ending = ("selected", "opened", "final", "finished")
+    kept = [line for line in events if json.loads(line)["kind"] not in ending]
+    (path / "events.jsonl").write_text("".join(kept))
+    record = Record.open(path)
+    rows = HeldOutRows.of(record, model_of(record.history))
+    assert rows.part == "validation"
+    assert len(rows.labels) == len(rows.predictions) == len(rows.x_num) == len(rows.x_cat)
+    assert sentences(record)[0].startswith("No final model yet: the run is stopped.")
+
+
+def test_the_command_that_makes_a_run_again_names_its_columns(regression: Run) -> None:
+    record = Record.open(regression.path)
+    assert record.task is not None
+    words = shlex.split(commands(record)[0][0])
+    assert words[words.index("--target") + 1] == record.task.target
+    dropped = next(column.name for column in record.task.profile.columns if column.kind == "dropped")
+    assert words[words.index("--drop") + 1] == dropped
 
 
 def test_runs_and_tasks_show_themselves_in_a_notebook(regression: Run, objective: Run) -> None:
