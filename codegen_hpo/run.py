@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from codegen_hpo.agenthpo.tuning import resume_script
+from codegen_hpo.assistant.record import Record
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import is_recipe
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
 from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Settings
-from codegen_hpo.errors import ConfigError, reading
+from codegen_hpo.errors import CodegenHpoError, ConfigError, reading
 from codegen_hpo.export.folder import export
 from codegen_hpo.export.notebook import export_notebook
 from codegen_hpo.export.onnx_folder import export_onnx
@@ -27,6 +28,8 @@ from codegen_hpo.objective.session import ObjectiveSession
 from codegen_hpo.objective.settings import PROPOSING, Aim, Commanded, SearchSettings
 from codegen_hpo.predict import model_of, predict, winner
 from codegen_hpo.records import Candidate, Member, Sink, Trial
+from codegen_hpo.report.notebook import run_html
+from codegen_hpo.report.page import Shuffling, page, write_page
 from codegen_hpo.rerun import Rerun, rerun
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.space import Scalar
@@ -217,6 +220,41 @@ class Run:
         """
         trained = TrainedModel.of(self.folder, self.model(single=single))
         return export_onnx(self.folder, trained, self._sandbox(sandbox, unsafe, device="cpu"), Path(to))
+
+    def report(
+        self,
+        to: Path | str,
+        *,
+        permutation: bool = True,
+        sandbox: str | Sandbox = "auto",
+        unsafe: bool = False,
+    ) -> Path:
+        """Writes the run as one HTML file that needs nothing else; see `codegen_hpo.report.page.page`.
+
+        Args:
+            to: the file; one that is there is replaced.
+            permutation: whether the model is run, in a sandbox, to tell which columns it uses. Without a
+                sandbox that works the report says so in that place.
+            sandbox: where it is run.
+            unsafe: as in `predict`.
+        """
+        record = Record.open(self.path)
+        return write_page(page(record, self._shuffling(record, permutation, sandbox, unsafe)), Path(to))
+
+    def _shuffling(
+        self, record: Record, permutation: bool, sandbox: str | Sandbox, unsafe: bool
+    ) -> Shuffling:
+        if not permutation:
+            return Shuffling(sandbox=None, reason="it was not asked for")
+        if record.task is None or record.history.best() is None:
+            return Shuffling(sandbox=None)
+        try:
+            return Shuffling(sandbox=self._sandbox(sandbox, unsafe, device="cpu"))
+        except CodegenHpoError as error:
+            return Shuffling(sandbox=None, reason=f"{error} ({error.hint})" if error.hint else str(error))
+
+    def _repr_html_(self) -> str:
+        return run_html(Record.open(self.path))
 
     def rerun(
         self,

@@ -285,23 +285,39 @@ class Task:
             **{name: data[name] for name in known},
         )
 
+    def _repr_html_(self) -> str:
+        from codegen_hpo.notebook import shown_html
+
+        rows = [
+            (column.name, column.kind, column.reason, f"{100 * column.missing_share:.1f} %")
+            for column in self.profile.columns
+        ]
+        title, *lines = self._told()
+        return shown_html(title, [*lines, *self._warned()], ("column", "kind", "why", "missing"), rows)
+
     def __str__(self) -> str:
         from codegen_hpo.table.card import column_lines
 
+        return "\n".join([*self._told(), *column_lines(self.profile), *self._warned()])
+
+    def _told(self) -> list[str]:
+        """Table, target and split, a line each."""
         split, labels = self.split, ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
         direction = "higher" if self.metric.higher_is_better else "lower"
         sampled = f"sample of {self.sample.rows} of {self.sample.of} rows" if self.sample else ""
-        lines = [
+        return [
             f"{self.name}: {sampled or f'{len(self.frame)} rows'}, {len(self.profile.features)} of "
             f"{len(self.profile.columns) - 1} columns used",
             f"target {self.target!r}: {self.kind} ({self.kind_reason}{f': {labels}' if labels else ''}); "
             f"metric {self.metric.name}, {direction} is better",
             f"split: {split.method}; {_parts(split)}, {len(split.test)} test rows",
-            *column_lines(self.profile),
+        ]
+
+    def _warned(self) -> list[str]:
+        return [
             *(f"warning: {warning}" for warning in self.warnings),
             *(f"leak? {leak.message}" for leak in self.leaks),
         ]
-        return "\n".join(lines)
 
 
 def _parts(split: Split) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codegen_hpo.bench.cell import Search
 from codegen_hpo.bench.results import Grid, Results
 from codegen_hpo.bench.statistics import best_so_far
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.report.figure import load_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,13 +44,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 def load_pyplot() -> Any:
     """Matplotlib's pyplot, for files alone. Raises ConfigError if it is not installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise ConfigError(
-            "plots need matplotlib, which is not installed", hint="pip install 'codegen-hpo[plot]'"
-        ) from None
-    mpl.use("Agg")
+    load_matplotlib().use("Agg")
     from matplotlib import pyplot
 
     return pyplot

@@ -11,7 +11,7 @@ import click
 from codegen_hpo.cli.optimum import optimum_json, print_optimum
 from codegen_hpo.cli.scores import print_scores
 from codegen_hpo.cli.terminal import counted, plain, print_json, program
-from codegen_hpo.cli.verdict import more_on, verdict
+from codegen_hpo.report.verdict import more_on, verdict
 
 if TYPE_CHECKING:
     from codegen_hpo.llm.ledger import Ledger
@@ -35,7 +35,10 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
     print_scores(history, metric)
     final = history.final
     if final:
-        click.echo("\n".join(plain(sentence) for sentence in (verdict(run), *more_on(final))))
+        from codegen_hpo.task import Task
+
+        told = (verdict(history, Task.from_json(task)), *more_on(final))
+        click.echo("\n".join(map(plain, told)))
         reason = history.ended or final.reason
         click.echo(plain(f"The search ended: {reason}. Time at work: {history.elapsed_s:.0f} s."))
         if final.openings > 1:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from codegen_hpo.cli.terminal import counted, number, print_table
-from codegen_hpo.cli.verdict import with_noise
+from codegen_hpo.report.verdict import with_noise
 
 if TYPE_CHECKING:
     from codegen_hpo.records import Trial

@@ -1,7 +1,6 @@
 """How the commands print: data on stdout, everything else on stderr, model and data text escaped."""
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -10,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from codegen_hpo.shown import counted as counted
+from codegen_hpo.shown import number as number
+from codegen_hpo.shown import plain as plain
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 SCHEMA_VERSION = 1
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def program() -> str:
@@ -25,23 +27,6 @@ def program() -> str:
     if found is None and called.endswith("codegen-hpo"):
         return called
     return "codegen-hpo"
-
-
-def plain(text: object) -> str:
-    """Text of a model, a table or a file name, without control characters: safe to print."""
-    return _CONTROL.sub("�", str(text))
-
-
-def number(value: object) -> str:
-    """A cell: numbers with five significant digits, a dash for nothing."""
-    if value is None:
-        return "–"
-    return f"{value:.5g}" if isinstance(value, float) else plain(value)
-
-
-def counted(count: int, noun: str) -> str:
-    """ "1 trial", "2 trials"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def print_json(data: dict[str, Any]) -> None:

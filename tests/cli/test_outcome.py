@@ -5,10 +5,10 @@ import pytest
 from codegen_hpo.cli.follow import Follow
 from codegen_hpo.cli.outcome import resume_command
 from codegen_hpo.cli.terminal import counted
-from codegen_hpo.cli.verdict import against
 from codegen_hpo.engine.settings import Budget, Settings
 from codegen_hpo.objective.settings import SearchSettings
 from codegen_hpo.records import Event
+from codegen_hpo.report.verdict import against
 from codegen_hpo.scoring.baselines import Baseline
 from codegen_hpo.store.history import History
 from codegen_hpo.task import METRICS

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from codegen_hpo.cli.verdict import gap_beyond_chance, more_on, with_noise
+from codegen_hpo.report.verdict import gap_beyond_chance, more_on, with_noise
 from codegen_hpo.store.history import Final
 
 SINGLE = Final(

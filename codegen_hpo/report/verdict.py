@@ -1,41 +1,37 @@
 """What a run came to, in sentences: its model against the baselines, and what chance explains."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from codegen_hpo.cli.terminal import number
+from codegen_hpo.shown import number
 
 if TYPE_CHECKING:
-    from codegen_hpo.run import Run
     from codegen_hpo.scoring.baselines import Baseline
-    from codegen_hpo.store.history import Final
-    from codegen_hpo.task import Metric
+    from codegen_hpo.store.history import Final, History
+    from codegen_hpo.task import Metric, Task
 
 
-def verdict(run: "Run") -> str:
+def verdict(history: "History", task: "Task") -> str:
     """One sentence: the model that is used, against the best baseline on the sealed test rows."""
-    from codegen_hpo.task import METRICS
-
-    history = run.history
-    final, metric = history.final, METRICS[run.task["metric"]]
+    final, metric = history.final, task.metric
     assert final is not None
     name = f"{final.trial} of {final.candidate}"
     if final.is_ensemble:
         name = f"The ensemble of {len(final.members)}"
-    told = f"{name}: {metric.name} {with_noise(final.validation_score, final.noise)} {_scored(run.task)}"
+    told = f"{name}: {metric.name} {with_noise(final.validation_score, final.noise)} {_scored(task)}"
     if final.test_score is None:
         return told + ", not defined on the test rows."
     told += f", {number(final.test_score)} on the sealed test rows"
     return told + against(metric, final.test_score, history.baselines)
 
 
-def _scored(task: Mapping[str, Any]) -> str:
+def _scored(task: "Task") -> str:
     """What the validation score was computed on."""
-    folds = task["split"]["folds"]
+    folds = task.split.folds
     if not folds:
         return "on validation"
-    return f"out of {len(folds)} folds, on {sum(fold['validation'] for fold in folds)} rows"
+    return f"out of {len(folds)} folds, on {sum(len(fold.validation) for fold in folds)} rows"
 
 
 def against(metric: "Metric", test_score: float, baselines: Sequence["Baseline"]) -> str:

@@ -1,0 +1,22 @@
+"""How values and foreign texts are written for a person."""
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: object) -> str:
+    """Text of a model, a table or a file name, without control characters: safe to print."""
+    return _CONTROL.sub("�", str(text))
+
+
+def number(value: object) -> str:
+    """A cell: numbers with five significant digits, a dash for nothing."""
+    if value is None:
+        return "–"
+    return f"{value:.5g}" if isinstance(value, float) else plain(value)
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 trial", "2 trials"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
