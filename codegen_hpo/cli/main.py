@@ -18,6 +18,7 @@ COMMANDS = {
     "resume": "Carry on a run that was stopped, or give it more budget.",
     "runs": "List the runs.",
     "show": "Show a run: its result, code, attempts, trials or prompts.",
+    "watch": "Follow a run on a page of this machine, while it works.",
     "ask": "Ask a model about a run; it answers from the run's record.",
     "check": "Check a file against the contract, as a model's text is checked.",
     "rerun": "Run a recorded trial again and say what differs.",
