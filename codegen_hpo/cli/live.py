@@ -2,12 +2,12 @@
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codegen_hpo.cli.follow import Follow
-from codegen_hpo.cli.terminal import console, number, plain
+from codegen_hpo.cli.terminal import console, counted, number, plain
 from codegen_hpo.records import Event, Sink, trial_name
 from codegen_hpo.watch.activity import Work
 from codegen_hpo.watch.progress import Progress, Spent
@@ -95,19 +95,24 @@ class Foot:
         if work.verb == "waits":
             return ""
         since = f"{max(0.0, self._progress.elapsed_s - work.since_s):.0f} s"
-        usual_s = self._progress.usual_s
-        return f"{since}, usually {usual_s:.0f} s" if usual_s and work.about.startswith("t") else since
+        usual_s = self._progress.usual_s if work.is_trial else None
+        return since if usual_s is None else f"{since}, usually {usual_s:.0f} s"
 
     def _standing(self) -> "RenderableType":
         from rich.text import Text
 
         best = self._progress.best
-        told = "none yet" if best is None else f"{trial_name(best['number'])} {number(best['score'])}"
-        parts = [f"best {self._metric}: {told}"]
+        parts = [f"best {self._metric}: {'none yet' if best is None else _told(best)}"]
         parts += [_shown(spent) for spent in self._progress.spent]
         if failed := self._progress.failed:
             parts.insert(2, f"{failed} failed")
         return Text("  " + "  ·  ".join(map(plain, parts)), style="bold", no_wrap=True, overflow="ellipsis")
+
+
+def _told(best: Mapping[str, Any]) -> str:
+    points = len(best["outcome"]["curve"])
+    told = f"{trial_name(best['number'])} {number(best['score'])}"
+    return f"{told} after {counted(points, 'epoch')}" if points else told
 
 
 def _shown(spent: Spent) -> str:

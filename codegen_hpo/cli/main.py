@@ -29,7 +29,11 @@ COMMANDS = {
     "sandbox": "Build, check and attack the sandboxes of this machine.",
     "compare": "Compare tuners on one function of a table, over several seeds.",
     "bench": "Measure, side by side in one run.",
+    "config": "Show where options come from: files, the environment, defaults.",
+    "completion": "Print what makes your shell complete commands and runs.",
 }
+
+_UNCONFIGURED = ("config", "completion")  # they work where a file is broken
 
 INTERRUPTED = 130
 
@@ -56,12 +60,22 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CODEGEN_HPO"},
 )
 @click.version_option(__version__, prog_name="codegen-hpo")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """A language model writes one PyTorch function for your table; a sandbox runs it; its arguments are
     tuned.
 
     Start with:  codegen-hpo fit your.csv --target column
     """
+    name = ctx.invoked_subcommand
+    if name in COMMANDS and name not in _UNCONFIGURED:
+        from codegen_hpo.cli.configuration import read_configuration
+
+        assert isinstance(ctx.command, Commands)
+        command = ctx.command.get_command(ctx, name)
+        assert command is not None
+        configuration = read_configuration(ctx.command)
+        ctx.default_map = {name: configuration.default_map(name, command, os.environ)}
 
 
 def main() -> None:

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 @click.option("--max-cost", type=Cost(), help="US dollars in all.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
-@click.option("--trust-command", is_flag=True, help="Of `tune`, `tune-script`: run what RUN names.")
+@click.option(
+    "--trust-command",
+    is_flag=True,
+    allow_from_autoenv=False,  # it is said now, or not at all
+    help="Of `tune`, `tune-script`: run what RUN names.",
+)
 @click.option(
     "--here",
     is_flag=True,

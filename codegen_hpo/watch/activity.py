@@ -22,6 +22,7 @@ class Work(NamedTuple):
     about: str  # "c01", "t004"
     detail: str  # who proposed the call, and its arguments; which attempt; text of models is in here
     since_s: float  # on the run's own clock
+    is_trial: bool = False  # one call, which takes about as long as those before it
 
 
 @dataclass(slots=True)
@@ -176,7 +177,9 @@ class Activity:
         arguments = " ".join(f"{name}={_short(value)}" for name, value in pending.call["arguments"].items())
         detail = f"{pending.candidate} {by}" if self._settings.get("author") else by
         verb = "waits" if pending.begun_s is None else "trains" if "author" in self._settings else "runs"
-        return Work(verb, trial_name(pending.number), f"{detail} {arguments}".strip(), pending.begun_s or 0.0)
+        return Work(
+            verb, trial_name(pending.number), f"{detail} {arguments}".strip(), pending.begun_s or 0.0, True
+        )
 
 
 def _short(value: object) -> str:

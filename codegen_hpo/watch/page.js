@@ -65,7 +65,7 @@ function showTime() {
   const works = standing.works.map((work) => {
     const row = make("tr", undefined, work.verb === "waits" ? "waits" : "");
     row.append(make("td", work.verb), make("td", work.about));
-    const usually = standing.usual_s && /^t\d/.test(work.about) ? `, usually ${seconds(standing.usual_s)}` : "";
+    const usually = work.usual_s === null ? "" : `, usually ${seconds(work.usual_s)}`;
     row.append(make("td", work.seconds === null ? "" : seconds(work.seconds + since) + usually));
     row.append(make("td", work.detail));
     return row;

@@ -36,10 +36,10 @@ def standing(progress: Progress, *, written: bool) -> dict[str, Any]:
                 "about": _text(work.about),
                 "detail": _text(work.detail),
                 "seconds": None if work.verb == "waits" else elapsed_s - work.since_s,
+                "usual_s": progress.usual_s if work.is_trial else None,
             }
             for work in works
         ],
-        "usual_s": progress.usual_s,
         "best": best and {"name": trial_name(best["number"]), "score": best["score"]},
         "spent": [spent._asdict() for spent in progress.spent],
         "failed": progress.failed,
