@@ -74,17 +74,17 @@ def _rows(
         found += [pair for pair in leaves((name,), command) if pair[0][: len(words)] == words]
     if not found:
         raise click.UsageError(f"there is no command {' '.join(words)!r}")
-    if not words:
-        fit = commands.get_command(root, "fit")
-        assert fit is not None
-        yield from _general(root, fit, configuration)
+    fit = commands.get_command(root, "fit")
+    assert fit is not None
+    general = () if words else tuple(_general(root, fit, configuration))
+    yield from general
     for path, leaf in found:
         context = root
         for word in path:
             context = click.Context(leaf, info_name=word, parent=context)
         for option_name, option in options_of(leaf).items():
             row = _row(context, path, option_name, option, configuration)
-            if words or (row.source != "default" and row.option not in GENERAL):
+            if words or (row.source != "default" and row._replace(command="") not in general):
                 yield row
     key = "set; not shown" if os.environ.get("OPENAI_API_KEY") else ""
     yield Row("", "OPENAI_API_KEY", key, "environment only")
