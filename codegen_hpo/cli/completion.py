@@ -17,5 +17,6 @@ def command(context: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    root = context.find_root()
-    click.echo(kind(root.command, {}, "codegen-hpo", "_CODEGEN_HPO_COMPLETE").source())
+    from codegen_hpo.cli.main import COMPLETE
+
+    click.echo(kind(context.find_root().command, {}, "codegen-hpo", COMPLETE).source())

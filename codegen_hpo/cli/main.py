@@ -36,6 +36,7 @@ COMMANDS = {
 _UNCONFIGURED = ("config", "completion")  # they work where a file is broken
 
 INTERRUPTED = 130
+COMPLETE = "_CODEGEN_HPO_COMPLETE"  # the environment's variable by which a shell asks what may follow
 
 
 class Commands(click.Group):
@@ -81,7 +82,7 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(standalone_mode=False, complete_var=COMPLETE)
         code = result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -2,10 +2,11 @@
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
-const PLOT = { left: 56, right: 708, top: 10, bottom: 212 };
+const HEIGHT = 240; // px of the chart
 const SHOWN = 300; // rows of the table: the latest
 
 const at = (id) => document.getElementById(id);
+let metric = "";
 let trials = [];
 let standing = null;
 let received = 0; // when the standing came, in ms of this page's clock
@@ -52,7 +53,7 @@ function showStanding() {
   at("why").textContent = standing.why;
   const best = standing.best;
   at("best").textContent = best ? number(best.score) : "–";
-  at("best-of").textContent = best ? best.name : "no trial has a score yet";
+  at("best-of").textContent = best ? `${metric}, ${best.name}` : "no trial has a score yet";
   const rows = standing.baselines.map((row) => `${row.name} ${number(row.score)}`);
   at("baselines").textContent = rows.length ? `Baselines: ${rows.join(", ")}` : "";
   showTime();
@@ -147,24 +148,27 @@ function bestBaseline(scored) {
 function showChart() {
   const scored = trials.filter((trial) => trial.loss !== null);
   const chart = at("chart");
+  const width = chart.clientWidth || 720;
+  const plot = { left: 56, right: width - 12, top: 10, bottom: HEIGHT - 28 };
+  chart.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   chart.replaceChildren();
   at("legend").textContent = "";
   if (!scored.length) return;
   const baseline = bestBaseline(scored);
   const [low, high] = range(scored, baseline);
   const last = Math.max(2, trials[trials.length - 1].number);
-  const x = (trial) => PLOT.left + ((PLOT.right - PLOT.left) * (trial - 1)) / (last - 1);
-  const y = (score) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * (score - low)) / (high - low);
+  const x = (trial) => plot.left + ((plot.right - plot.left) * (trial - 1)) / (last - 1);
+  const y = (score) => plot.bottom - ((plot.bottom - plot.top) * (score - low)) / (high - low);
   for (const part of [0, 0.5, 1]) {
     const score = low + part * (high - low);
-    chart.append(draw("line", { x1: PLOT.left, x2: PLOT.right, y1: y(score), y2: y(score), class: "axis" }));
-    chart.append(draw("text", { x: PLOT.left - 6, y: y(score) + 4, "text-anchor": "end" }, String(Number(score.toPrecision(3)))));
+    chart.append(draw("line", { x1: plot.left, x2: plot.right, y1: y(score), y2: y(score), class: "axis" }));
+    chart.append(draw("text", { x: plot.left - 6, y: y(score) + 4, "text-anchor": "end" }, String(Number(score.toPrecision(3)))));
   }
   for (const trial of new Set([1, last])) {
-    chart.append(draw("text", { x: x(trial), y: PLOT.bottom + 18, "text-anchor": "middle" }, String(trial)));
+    chart.append(draw("text", { x: x(trial), y: plot.bottom + 18, "text-anchor": "middle" }, String(trial)));
   }
   if (baseline !== null) {
-    chart.append(draw("line", { x1: PLOT.left, x2: PLOT.right, y1: y(baseline), y2: y(baseline), class: "base" }));
+    chart.append(draw("line", { x1: plot.left, x2: plot.right, y1: y(baseline), y2: y(baseline), class: "base" }));
   }
   let best = null;
   const steps = [];
@@ -182,7 +186,7 @@ function showChart() {
     point.append(draw("title", {}, `${trial.name} ${trial.by} ${number(trial.score)}`));
     chart.append(point);
   }
-  steps.push(`${PLOT.right},${y(best.score)}`);
+  steps.push(`${plot.right},${y(best.score)}`);
   chart.append(draw("polyline", { points: steps.join(" "), class: "lead-line" }));
   at("legend").textContent =
     "Line: the best so far. " + (baseline === null ? "" : "Dashes: the best baseline. ") +
@@ -213,6 +217,7 @@ source.addEventListener("open", () => {
 });
 source.addEventListener("error", () => showState("lost"));
 on("run", (run) => {
+  metric = run.metric;
   at("name").textContent = run.name;
   document.title = `${run.name} – codegen-hpo`;
   at("task").textContent = [run.task, run.metric].filter(Boolean).join(", ");
@@ -233,3 +238,4 @@ on("trouble", (text) => {
   at("why").textContent = text;
 });
 setInterval(showTime, 1000);
+window.addEventListener("resize", showChart);
