@@ -29,7 +29,13 @@ def test_the_folders_beside_the_package_are_in_the_wheel(names: set[str], folder
 
 
 def test_sources_that_are_data_are_in_the_wheel(names: set[str]) -> None:
-    data = ("author/recipes/plr.py", "exported/predict.py", "table/encoding/levels.py", "py.typed")
+    data = (
+        "author/recipes/plr.py",
+        "exported/predict.py",
+        "table/encoding/levels.py",
+        "py.typed",
+        "watch/page.html",
+    )
     assert {f"codegen_hpo/{name}" for name in data} <= names
 
 

@@ -149,14 +149,11 @@ class Activity:
         number = int(self._candidate[1:] or 0) if self._candidate[:1] == "c" else 0
         if (given_up or had_its_part) and not self._alone and number < self._settings.get("candidates", 0):
             return self._writing(f"c{number + 1:02d}", 1, at_s)
-        return self._again(at_s) if self._search_is_over else self._choosing(at_s)
-
-    @property
-    def _search_is_over(self) -> bool:
-        """Whether only trials on fresh seeds are left of the budget."""
-        trials = self._settings.get("budget", {}).get("trials")
-        kept = kept_trials(trials, self._settings.get("reseed", 0)) if trials else 0
-        return kept > 0 and sum(self._trained.values()) >= trials - kept
+        budget = self._settings.get("budget", {}).get("trials")
+        kept = kept_trials(budget, self._settings.get("reseed", 0)) if budget else 0
+        if budget is None or sum(self._trained.values()) < budget - kept:
+            return self._choosing(at_s)
+        return self._again(at_s) if kept else Work("ends", "the search", "", at_s)
 
     @property
     def _places(self) -> int:

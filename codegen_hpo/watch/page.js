@@ -135,7 +135,7 @@ function range(scored, baseline) {
   if (baseline !== null) values.push(baseline);
   const low = Math.min(...values), high = Math.max(...values);
   const margin = high > low ? (high - low) * 0.08 : Math.abs(high) * 0.1 || 1;
-  return [low - margin, high + margin];
+  return [low < 0 ? low - margin : Math.max(0, low - margin), high + margin];
 }
 
 function bestBaseline(scored) {

@@ -115,6 +115,14 @@ def test_the_last_trials_of_the_budget_are_on_fresh_seeds(event: Make, settings:
     assert now(*search, fresh, event("selected", "9/9")) == [("tries", "the final model")]
 
 
+def test_after_the_last_trial_of_the_budget_no_call_is_chosen(
+    event: Make, settings: Make, trial: Make
+) -> None:
+    budget = {"trials": 1, "seconds": None, "tokens": None}
+    only = [settings(budget=budget), event("candidate", "c01/1", name="c01"), trial(1, "c01/1", by="default")]
+    assert now(*only) == [("ends", "the search")]
+
+
 @pytest.mark.parametrize("kind", ["finished", "failed", "interrupted"])
 def test_nothing_goes_on_after_the_end(event: Make, passed: list[Event], kind: str) -> None:
     assert now(*passed, event(kind)) == []
