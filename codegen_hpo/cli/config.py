@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import click
-from click.core import ParameterSource
 
 from codegen_hpo.cli.configuration import Configuration, leaves, read_configuration
 from codegen_hpo.cli.configuration_file import GENERAL, PROJECT, Keys, options_of, user_file
@@ -55,7 +54,7 @@ def show_command(context: click.Context, words: tuple[str, ...], as_json: bool) 
     root = context.find_root()
     commands = root.command
     assert isinstance(commands, click.Group)
-    rows = list(_rows(root, commands, read_configuration(commands), words))
+    rows = list(_rows(root, commands, read_configuration(commands, os.environ), words))
     if as_json:
         print_json({"options": [row._asdict() for row in rows]})
     else:
@@ -76,43 +75,25 @@ def _rows(
         raise click.UsageError(f"there is no command {' '.join(words)!r}")
     fit = commands.get_command(root, "fit")
     assert fit is not None
-    general = () if words else tuple(_general(root, fit, configuration))
+    # which has all of them
+    general = [] if words else [_row((), name, options_of(fit)[name], configuration) for name in GENERAL]
     yield from general
     for path, leaf in found:
-        context = root
-        for word in path:
-            context = click.Context(leaf, info_name=word, parent=context)
-        for option_name, option in options_of(leaf).items():
-            row = _row(context, path, option_name, option, configuration)
+        for name, option in options_of(leaf).items():
+            row = _row(path, name, option, configuration)
             if words or (row.source != "default" and row._replace(command="") not in general):
                 yield row
     key = "set; not shown" if os.environ.get("OPENAI_API_KEY") else ""
     yield Row("", "OPENAI_API_KEY", key, "environment only")
 
 
-def _general(root: click.Context, fit: click.Command, configuration: Configuration) -> Iterator[Row]:
-    context = click.Context(fit, parent=root)
-    for name in GENERAL:
-        yield _row(context, (), name, options_of(fit)[name], configuration)
-
-
-def _row(
-    context: click.Context, path: Keys, name: str, option: click.Option, configuration: Configuration
-) -> Row:
+def _row(path: Keys, name: str, option: click.Option, configuration: Configuration) -> Row:
     """How an option stands where the command line does not name it."""
-    general = GENERAL.get(name, "")
-    value, source = option.consume_value(context, {})
-    told = "default"
-    if source is ParameterSource.ENVIRONMENT:
-        own = f"{context.auto_envvar_prefix}_{(option.name or '').upper()}"
-        told = f"environment, {own if os.environ.get(own) else general}"
-    elif os.environ.get(general):
-        value, told = os.environ[general], f"environment, {general}"
-    elif setting := configuration.find(path, name, os.environ):
-        value, told = setting.value, str(setting.file)
-    if name == "base-url" and isinstance(value, str):
-        value = Endpoint(base_url=value, model="").url  # without password and query
-    return Row(" ".join(path), name, _shown(value), told)
+    found = configuration.find(path, name, option)
+    value: Any = found.value if found else option.default
+    if name == "base-url" and found:
+        value = Endpoint(base_url=str(value), model="").url  # without password and query
+    return Row(" ".join(path), name, _shown(value), found.source if found else "default")
 
 
 def _shown(value: Any) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from codegen_hpo.cli.configured_value import Value, checked
 from codegen_hpo.errors import ConfigError
 
 PROJECT = Path("codegen-hpo.toml")
@@ -26,7 +27,6 @@ _SECRET_KEY = re.compile(r"key$|secret|passw|credential|token$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(sk-|hf_|gsk_|ghp_)\w", re.IGNORECASE)
 
 Keys = tuple[str, ...]  # ("fit", "trials"), ("bench", "toy", "seeds"), ("model",)
-Value = bool | str | list[str]  # as click takes it; a text is what one would type on the command line
 
 
 def user_file() -> Path:
@@ -44,9 +44,13 @@ def read_file(file: Path, commands: click.Group) -> dict[Keys, Value]:
     """
     data = _parsed(file)
     _require_no_secret(data, file)
-    return {
-        keys: _checked(value, option, file, keys) for keys, option, value in _settings(data, commands, file)
-    }
+    values = {}
+    for keys, option, value in _settings(data, commands, file):
+        shown = f"[{'.'.join(keys[:-1])}] {keys[-1]}" if keys[1:] else keys[0]
+        values[keys] = checked(value, option, f"{file}: {shown}")
+        if keys[-1] == "base-url":
+            _require_safe(str(values[keys]), file)
+    return values
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
@@ -110,38 +114,6 @@ def _of_command(
                 f"{file}: [{'.'.join(path)}] has no option {key!r}", hint=_nearest(key, options, otherwise)
             )
         yield (*path, key), options[key], value
-
-
-def _checked(value: Any, option: click.Option, file: Path, keys: Keys) -> Value:
-    """A value of TOML as click takes it. Raises ConfigError if it is none that the option takes."""
-    shown = f"{file}: [{'.'.join(keys[:-1])}] {keys[-1]}" if keys[1:] else f"{file}: {keys[0]}"
-    if not option.allow_from_autoenv:
-        raise ConfigError(
-            f"{shown} is said on the command line only",
-            hint="it takes away a protection: take it out of the file",
-        )
-    typed = _typed(value, option, shown)
-    if keys[-1] == "base-url":
-        _require_safe(str(typed), file)
-    try:
-        option.type_cast_value(click.Context(click.Command(None)), typed)
-    except click.BadParameter as error:
-        raise ConfigError(f"{shown}: {error.message}") from error
-    return typed
-
-
-def _typed(value: Any, option: click.Option, shown: str) -> Value:
-    if option.is_flag:
-        if isinstance(value, bool):
-            return value
-        raise ConfigError(f"{shown} is true or false", hint="without quotation marks")
-    items = value if isinstance(value, list) else [value]
-    if any(isinstance(item, bool | dict | list) for item in items):
-        raise ConfigError(
-            f"{shown} takes another kind of value", hint="write a text, a number or a list of them"
-        )
-    texts = [str(item) for item in items]
-    return texts if option.multiple else ",".join(texts)
 
 
 def _nearest(wanted: str, known: Iterable[str], otherwise: str) -> str:

@@ -56,10 +56,7 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(
-    cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CODEGEN_HPO"},
-)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="codegen-hpo")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -75,8 +72,8 @@ def cli(ctx: click.Context) -> None:
         assert isinstance(ctx.command, Commands)
         command = ctx.command.get_command(ctx, name)
         assert command is not None
-        configuration = read_configuration(ctx.command)
-        ctx.default_map = {name: configuration.default_map(name, command, os.environ)}
+        configuration = read_configuration(ctx.command, os.environ)
+        ctx.default_map = {name: configuration.default_map(name, command)}
 
 
 def main() -> None:

@@ -110,6 +110,52 @@ def test_the_table_of_a_command_goes_before_a_general_key_of_its_file(
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "option", "shown_as"),
+    [
+        ("FIT_TIME", "30m", "time", "30m"),
+        ("FIT_TRIAL_TIME", "9", "trial-time", "9"),
+        ("FIT_DROP", "a,b", "drop", "a,b"),
+        ("FIT_REASONING", "1", "reasoning", "true"),
+        ("FIT_REASONING", "false", "reasoning", "false"),
+    ],
+)
+def test_a_variable_has_the_name_of_the_option(
+    variable: str,
+    value: str,
+    option: str,
+    shown_as: str,
+    shown: Callable[..., dict[str, tuple[str, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(f"CODEGEN_HPO_{variable}", value)
+    assert shown("fit")[f"fit {option}"] == (shown_as, f"environment, CODEGEN_HPO_{variable}")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CODEGEN_HPO_FIT_TIME", "soon", "CODEGEN_HPO_FIT_TIME: 'soon' is not a time"),
+        ("CODEGEN_HPO_FIT_UNSAFE_NO_SANDBOX", "1", "on the command line only"),
+        ("CODEGEN_HPO_FIT_REASONING", "maybe", "is true or false"),
+    ],
+)
+def test_a_variable_that_the_option_does_not_take_is_told(
+    program: Cli, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    code, _, err = program("fit", "t.csv", "--target", "y")
+    assert code == 3
+    assert said in err
+
+
+def test_a_variable_reaches_the_command_of_a_group(program: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEGEN_HPO_DATASETS_LIST_JSON", "true")
+    code, out, _ = program("datasets", "list")
+    assert code == 0
+    assert json.loads(out)["datasets"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[fit]\ntrails = 3", "[fit] has no option 'trails'\n  did you mean trials?"),
