@@ -1,8 +1,8 @@
 """Where options come from when the command line is silent: the environment, then the files.
 
 `codegen-hpo.toml` in the working folder goes before the user's own file, and that before the option's
-default. A table of a file is a command's, and its keys are that command's options; in front of the tables stand
-keys that mean the same everywhere. What is found becomes the default of the option, for every command alike.
+default. A table of a file is a command's, and its keys are that command's options; in front of the tables
+stand keys that mean the same everywhere. What is found becomes the option's default, for every command alike.
 """
 
 from collections.abc import Iterator, Mapping

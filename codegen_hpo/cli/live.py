@@ -79,14 +79,15 @@ class Foot:
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 1))
-        for _ in range(4):
+        for _ in range(3):
             grid.add_column(no_wrap=True)
-        grid.columns[3].overflow = "ellipsis"
+        grid.add_column()  # the only one that gives way: its cells do not wrap, either
         works = self._progress.activity.now()
         for work in works[:_MOST]:
             style = "dim" if work.verb == "waits" else ""
             cells = (f"  {work.verb}", work.about, self._since(work), work.detail)
-            grid.add_row(*(Text(plain(cell).replace("\n", " "), style=style) for cell in cells))
+            lines = (plain(cell).replace("\n", " ") for cell in cells)
+            grid.add_row(*(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line in lines))
         if len(works) > _MOST:
             grid.add_row(f"  and {len(works) - _MOST} more")
         return grid

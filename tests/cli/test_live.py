@@ -81,6 +81,14 @@ def test_the_foot_names_what_goes_on_the_best_and_what_is_spent() -> None:
     assert lines[3].endswith("  ·  0 of 5000 tokens")
 
 
+def test_a_long_call_gives_way_and_keeps_to_its_line() -> None:
+    lines = drawn(event("settings", **SETTINGS), TRIAL, call("c01/2", way="x" * 300))
+    assert lines[0].startswith("  trains t002 ")
+    assert ", usually 9 s c01 llm way=xxx" in lines[0]
+    assert lines[0].endswith("…")
+    assert len(lines) == 2
+
+
 def test_before_the_first_trial_there_is_none_best() -> None:
     lines = drawn(event("settings", **SETTINGS), event("sandbox"))
     assert lines[0].split()[:2] == ["writes", "c01"]
