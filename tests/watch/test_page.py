@@ -74,7 +74,7 @@ def until(browser: Any, name: str, said: str) -> str:
 def test_a_run_is_followed_to_its_end(browser: Any, tmp_path: Path, small_table: pd.DataFrame) -> None:
     table, runs = tmp_path / "table.csv", tmp_path / "runs"
     small_table.to_csv(table, index=False)
-    options = ["--cookbook", "--candidates", 1, "--trials", 2, "--trial-time", "4s", "--folds", 1]
+    options = ["--cookbook", "--candidates", 1, "--trials", 3, "--trial-time", "4s", "--folds", 1]
     options += ["--reseed", 0, "--parallel", 1, "--sandbox", "none", "--runs", runs, "--quiet"]
     with started("fit", table, "--target", "y", *options) as fit:
         wait_for(after("prepared"), runs, fit)
@@ -91,7 +91,7 @@ def test_a_run_is_followed_to_its_end(browser: Any, tmp_path: Path, small_table:
             until(browser, "trials", "t001")
             assert "y, regression, rmse" in text(browser, "task")
             until(browser, "state", "done")
-            until(browser, "trials", "t002")
+            until(browser, "trials", "t003")
             assert text(browser, "idle") == "Nothing is going on."
             assert browser.find_elements("css selector", "#chart circle")
         finally:
