@@ -33,8 +33,9 @@ def test_sources_that_are_data_are_in_the_wheel(names: set[str]) -> None:
         "author/recipes/plr.py",
         "exported/predict.py",
         "table/encoding/levels.py",
-        "report/templates/page.html.j2",
         "py.typed",
+        "report/templates/page.html.j2",
+        "watch/page.html",
     )
     assert {f"codegen_hpo/{name}" for name in data} <= names
 

@@ -34,6 +34,7 @@ from codegen_hpo.cli.parameters import SEED, Columns, Duration, Several, columns
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of every arm.")
 @click.option(
     "--peer-python",
+    allow_from_autoenv=False,  # what is run is said by a word on the command line only
     default=sys.executable,
     show_default="this one",
     help="The interpreter that has the peers.",

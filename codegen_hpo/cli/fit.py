@@ -136,7 +136,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
     """
     if options["max_cost"] is not None and options["price"] is None:
         raise click.UsageError("--max-cost needs --price: the cost of an unknown model is unknown, not zero")
-    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.live import following
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.terminal import plain, print_json
     from codegen_hpo.engine.settings import Budget
@@ -156,7 +156,10 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
         click.echo(plain(task), err=not dry_run)
     if dry_run:
         return
-    with telling_what_there_is(as_json=as_json):
+    with (
+        telling_what_there_is(as_json=as_json),
+        following(task.metric.name, loud=loud, verbose=verbose) as sinks,
+    ):
         run = fit(
             task,
             budget=Budget(
@@ -166,7 +169,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
                 usd=options["max_cost"],
                 patience=options["patience"],
             ),
-            sinks=(Follow(task.metric.name, verbose=verbose),) if loud else (),
+            sinks=sinks,
             threads=options["threads"],
             memory_bytes=int(options["memory_gib"] * 2**30),
             tuning=take_tuning(options),

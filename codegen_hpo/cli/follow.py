@@ -13,16 +13,29 @@ _CALL_WIDTH = 72  # characters of a call on a line; `show --trials` has all of i
 _ERROR_HEAD, _ERROR_TAIL = 60, 100  # characters of an error: what stands in the middle is mostly a path
 
 
+def to_stderr(line: str) -> None:
+    click.echo(line, err=True)
+
+
 class Follow:
     """A sink that prints. `verbose` adds every exchange with the model, its reasoning and whole calls.
 
     Args:
         metric: the task's metric.
         best: the best loss so far, when a run is resumed.
+        write: prints a line.
     """
 
-    def __init__(self, metric: str, *, best: float | None = None, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        metric: str,
+        *,
+        best: float | None = None,
+        verbose: bool = False,
+        write: Callable[[str], None] = to_stderr,
+    ) -> None:
         self._metric = metric
+        self._write = write
         self._verbose = verbose
         self._best = best
         self._lines: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -45,7 +58,7 @@ class Follow:
         line = self._lines[event.kind](event.data) if event.kind in self._lines else ""
         if line:
             key = event.key.partition("/")[0]
-            click.echo(plain(f"{event.elapsed_s:7.1f}s  {key:4} {line}"), err=True)
+            self._write(plain(f"{event.elapsed_s:7.1f}s  {key:4} {line}"))
 
     def _settings(self, data: Mapping[str, Any]) -> str:
         if "author" not in data:

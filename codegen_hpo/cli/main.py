@@ -19,6 +19,7 @@ COMMANDS = {
     "runs": "List the runs.",
     "show": "Show a run: its result, code, attempts, trials or prompts.",
     "report": "Write a run as one HTML file that opens offline.",
+    "watch": "Follow a run on a page of this machine, while it works.",
     "ask": "Ask a model about a run; it answers from the run's record.",
     "check": "Check a file against the contract, as a model's text is checked.",
     "rerun": "Run a recorded trial again and say what differs.",
@@ -30,9 +31,14 @@ COMMANDS = {
     "sandbox": "Build, check and attack the sandboxes of this machine.",
     "compare": "Compare tuners on one function of a table, over several seeds.",
     "bench": "Measure, side by side in one run.",
+    "config": "Show where options come from: files, the environment, defaults.",
+    "completion": "Print what makes your shell complete commands and runs.",
 }
 
+_UNCONFIGURED = ("config", "completion")  # they work where a file is broken
+
 INTERRUPTED = 130
+COMPLETE = "_CODEGEN_HPO_COMPLETE"  # the environment's variable by which a shell asks what may follow
 
 
 class Commands(click.Group):
@@ -52,23 +58,30 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(
-    cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CODEGEN_HPO"},
-)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="codegen-hpo")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """A language model writes one PyTorch function for your table; a sandbox runs it; its arguments are
     tuned.
 
     Start with:  codegen-hpo fit your.csv --target column
     """
+    name = ctx.invoked_subcommand
+    if name in COMMANDS and name not in _UNCONFIGURED:
+        from codegen_hpo.cli.configuration import read_configuration
+
+        assert isinstance(ctx.command, Commands)
+        command = ctx.command.get_command(ctx, name)
+        assert command is not None
+        configuration = read_configuration(ctx.command, os.environ)
+        ctx.default_map = {name: configuration.default_map(name, command)}
 
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(standalone_mode=False, complete_var=COMPLETE)
         code = result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -163,7 +163,8 @@ def runs_option(command: Any) -> Any:
     return click.option(
         "--runs",
         type=click.Path(path_type=Path),
-        default=lambda: os.environ.get("CODEGEN_HPO_RUNS") or "runs",
+        envvar="CODEGEN_HPO_RUNS",
+        default="runs",
         show_default="$CODEGEN_HPO_RUNS or ./runs",
         help="The folder of all runs.",
     )(command)
@@ -171,7 +172,14 @@ def runs_option(command: Any) -> Any:
 
 def run_argument(command: Any) -> Any:
     """RUN: a run's folder, its name below --runs, a unique beginning of that name, or `latest`."""
-    return runs_option(click.argument("run", metavar="RUN")(command))
+    return runs_option(click.argument("run", metavar="RUN", shell_complete=_complete_run)(command))
+
+
+def _complete_run(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the runs that begin so, the latest first."""
+    runs = Path(context.params.get("runs") or os.environ.get("CODEGEN_HPO_RUNS") or "runs")
+    names = sorted((path.parent.name for path in runs.glob("*/events.jsonl")), reverse=True)
+    return [name for name in ("latest", *names) if name.startswith(incomplete)]
 
 
 def find_run(run: str, runs: Path) -> Path:

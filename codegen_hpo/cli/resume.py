@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 @click.option("--max-cost", type=Cost(), help="US dollars in all.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
 @click.option("--base-url", help="The endpoint, if it is not the recorded one.")
-@click.option("--trust-command", is_flag=True, help="Of `tune`, `tune-script`: run what RUN names.")
+@click.option(
+    "--trust-command",
+    is_flag=True,
+    allow_from_autoenv=False,  # it is said now, or not at all
+    help="Of `tune`, `tune-script`: run what RUN names.",
+)
 @click.option(
     "--here",
     is_flag=True,
@@ -51,7 +56,7 @@ def command(
 
     What was done is not done again: recorded replies and trials are read, the rest goes on.
     """
-    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.live import following
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.terminal import counted
     from codegen_hpo.run import Run
@@ -59,10 +64,15 @@ def command(
     opened = Run.open(find_run(run, runs))
     loud = not quiet and not as_json
     history = opened.history
-    best = history.best()
     if loud:
         click.echo(f"{history.name}: {counted(len(history.trials), 'trial')} recorded; going on", err=True)
-    with telling_what_there_is(as_json=as_json):
+    trusted = trust_command or _agreed(opened)
+    with (
+        telling_what_there_is(as_json=as_json),
+        following(
+            opened.metric.name, loud=loud, verbose=verbose, earlier=tuple(opened.folder.events)
+        ) as sinks,
+    ):
         opened.resume(
             trials=trials,
             seconds=seconds,
@@ -70,13 +80,11 @@ def command(
             usd=max_cost,
             patience=patience,
             base_url=base_url,
-            trust_command=trust_command or _agreed(opened),
+            trust_command=trusted,
             here=here,
             sandbox=sandbox,
             unsafe=unsafe,
-            sinks=(Follow(opened.metric.name, best=best.loss if best else None, verbose=verbose),)
-            if loud
-            else (),
+            sinks=sinks,
         )
     print_outcome(opened, as_json=as_json)
 

@@ -70,7 +70,7 @@ def command(
 
     A language model is asked only by --tuner llm, llm+..., or centaur.
     """
-    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.live import following
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.terminal import plain
     from codegen_hpo.errors import NoModelError
@@ -89,8 +89,10 @@ def command(
     )
     settings = take_search(options, options["tuner"], endpoint, TRIALS)
     aim = _aim(imported.space, options)
-    sinks = (Follow(aim.metric, verbose=verbose),) if loud else ()
-    with telling_what_there_is(as_json=as_json):
+    with (
+        telling_what_there_is(as_json=as_json),
+        following(aim.metric, loud=loud, verbose=verbose) as sinks,
+    ):
         run = Run(tune_command(aim, settings, endpoint, runs=runs, label=space.stem, sinks=sinks))
     print_outcome(run, as_json=as_json)
     if run.history.best() is None:

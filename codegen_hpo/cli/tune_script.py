@@ -106,7 +106,7 @@ def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **
     without agents.
     """
     from codegen_hpo.agenthpo.tuning import require_space, tune_script
-    from codegen_hpo.cli.follow import Follow
+    from codegen_hpo.cli.live import following
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.repeated import tune_repeatedly
     from codegen_hpo.cli.terminal import plain
@@ -146,13 +146,16 @@ def command(text: str, runs: Path, as_json: bool, quiet: bool, verbose: bool, **
             proposed=_show_space,
         )
         return
-    with telling_what_there_is(as_json=as_json):
+    with (
+        telling_what_there_is(as_json=as_json),
+        following(task.goal.metric, loud=loud, verbose=verbose) as sinks,
+    ):
         folder = tune_script(
             task,
             settings,
             endpoint,
             lambda: _new_folder(runs, task),
-            sinks=(Follow(task.goal.metric, verbose=verbose),) if loud else (),
+            sinks=sinks,
             tell=lambda line: click.echo(plain(line), err=True),
             proposed=_show_space,
         )

@@ -97,13 +97,7 @@ class RunFolder:
         self._found.clear()
         path = self.path / "events.jsonl"
         for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
-            try:
-                self._keep(_event(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(
-                    f"{path}, line {number}: not an event ({error})",
-                    hint="the file was changed by something else; restore it from a copy",
-                ) from error
+            self._keep(read_event(line, path, number))
 
     @property
     def name(self) -> str:
@@ -239,15 +233,23 @@ class RunFolder:
         self._found[event.kind, event.key] = event
 
 
-def _event(line: Mapping[str, Any]) -> Event:
-    return Event(
-        number=line["n"],
-        time=line["time"],
-        elapsed_s=line["elapsed_s"],
-        kind=line["kind"],
-        key=line["key"],
-        data=line["data"],
-    )
+def read_event(line: bytes, path: Path, number: int) -> Event:
+    """The event of a line; `path` and `number` are those of the line. Raises ConfigError."""
+    try:
+        data: Mapping[str, Any] = json.loads(line)
+        return Event(
+            number=data["n"],
+            time=data["time"],
+            elapsed_s=data["elapsed_s"],
+            kind=data["kind"],
+            key=data["key"],
+            data=data["data"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path}, line {number}: not an event ({error})",
+            hint="the file was changed by something else; restore it from a copy",
+        ) from error
 
 
 def list_runs(root: Path) -> list[Path]:
