@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, run_argument, sandbox_options
+from codegen_hpo.cli.parameters import (
+    Cost,
+    Duration,
+    find_run,
+    json_option,
+    run_argument,
+    sandbox_options,
+    sink_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
+    from codegen_hpo.records import Sink
     from codegen_hpo.run import Run
 
 
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
     help="Of these: go on though this working folder is another one, or the script has changed.",
 )
 @sandbox_options
+@workers_option
+@sink_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @json_option
@@ -43,6 +55,8 @@ def command(
     here: bool,
     sandbox: str,
     unsafe: bool,
+    workers: str | None,
+    sinks: tuple[str, ...],
     verbose: bool,
     quiet: bool,
     as_json: bool,
@@ -51,7 +65,6 @@ def command(
 
     What was done is not done again: recorded replies and trials are read, the rest goes on.
     """
-    from codegen_hpo.cli.follow import Follow
     from codegen_hpo.cli.outcome import print_outcome, telling_what_there_is
     from codegen_hpo.cli.terminal import counted
     from codegen_hpo.run import Run
@@ -59,7 +72,6 @@ def command(
     opened = Run.open(find_run(run, runs))
     loud = not quiet and not as_json
     history = opened.history
-    best = history.best()
     if loud:
         click.echo(f"{history.name}: {counted(len(history.trials), 'trial')} recorded; going on", err=True)
     with telling_what_there_is(as_json=as_json):
@@ -74,11 +86,18 @@ def command(
             here=here,
             sandbox=sandbox,
             unsafe=unsafe,
-            sinks=(Follow(opened.metric.name, best=best.loss if best else None, verbose=verbose),)
-            if loud
-            else (),
+            workers=workers,
+            sinks=[*sinks, *(_followers(opened, verbose=verbose) if loud else [])],
         )
     print_outcome(opened, as_json=as_json)
+
+
+def _followers(run: "Run", *, verbose: bool) -> "list[Sink]":
+    """What prints the run from here on."""
+    from codegen_hpo.cli.follow import Follow
+
+    best = run.history.best()
+    return [Follow(run.metric.name, best=best.loss if best else None, verbose=verbose)]
 
 
 def _agreed(run: "Run") -> bool:
