@@ -60,5 +60,5 @@ def _write(folder: Path, trial: Trial, metric: str, ended_s: float) -> None:
         # it takes a bool for a number
         values = {n: str(v) if isinstance(v, bool) else v for n, v in trial.call.arguments.items()}
         scores = {f"trial/{name}": value for name, value in told.items()}
-        for summary in hparams(arguments | values, scores):
+        for summary in hparams(arguments | values, scores):  # type: ignore[no-untyped-call]
             writer.file_writer.add_summary(summary)

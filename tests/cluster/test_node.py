@@ -117,8 +117,6 @@ def test_a_worker_that_fails_is_not_used_again(here: Here) -> None:
     ("kind", "gpus", "device"),
     [("cpu", [], "cpu"), ("cuda", ["3"], "cuda:3"), ("auto", ["0"], "auto:0"), ("cuda", ["GPU-1"], "cuda")],
 )
-def test_ray_says_which_gpu(
-    kind: str, gpus: list[str], device: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ray_says_which_gpu(kind: str, gpus: list[str], device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(gpus))
     assert node._device(kind, gpus) == device
