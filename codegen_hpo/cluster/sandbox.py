@@ -64,7 +64,10 @@ class RaySandbox:
         start = partial(self._task.remote, self._wish, key, files)
         with self._lock:
             if self._hello is None:
-                self._hello = RayWorker(start, shape, self._needs, None).hello
+                hello = RayWorker(start, shape, self._needs, None).hello
+                count = len(living_nodes())
+                where = f"in a Ray cluster of {count} {'machine' if count == 1 else 'machines'}"
+                self._hello = replace(hello, notices=(*hello.notices, where))
         return RayWorker(start, shape, self._needs, self._hello)
 
     def close(self) -> None:

@@ -62,8 +62,9 @@ def places(workers: str | None, asked: Asked) -> Iterator[Places]:
         SandboxError: there is no such cluster.
     """
     here = read_capacity(visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
+    alone = asked.share(here)
     if workers is None:
-        yield Places(asked.share(here), find_sandbox)
+        yield Places(alone, find_sandbox)
         return
     if names_one(asked.device):
         raise ConfigError(
@@ -76,7 +77,7 @@ def places(workers: str | None, asked: Asked) -> Iterator[Places]:
         nodes = living_nodes()
         kind = read_device(asked.device).kind
         gpus = int(kind == "cuda" or (kind == "auto" and any(node.gpus for node in nodes)))
-        shares = asked.share(here, where) if isinstance(where, int) else cluster_shares(nodes, asked, gpus)
+        shares = cluster_shares(nodes, asked, gpus) if isinstance(where, str) else asked.share(here, where)
         needs = Needs(shares.threads, gpus, asked.memory_bytes)
         if not any(map(needs.fit, nodes)):
             raise ConfigError(

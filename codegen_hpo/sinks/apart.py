@@ -1,15 +1,18 @@
 """A tracker on a thread of its own, so that it neither slows a run nor ends it."""
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Protocol
 
 from codegen_hpo.records import Event
+from codegen_hpo.sandbox.plain_text import short
 
 _log = logging.getLogger(__name__)
-CLOSE_S = 10.0  # that the end of a run waits for a tracker
+CLOSE_S = 30.0  # that the end of a run waits for a tracker that gets no further
+_TOLD_BYTES = 400  # of what went wrong
 
 
 class Tracker(Protocol):
@@ -32,7 +35,7 @@ class Apart:
         label: names the tracker in what is said of it.
         make: opens the tracker; called on the thread.
         past: events to tell it before those that come.
-        close_s: how long `close` waits for it.
+        close_s: how long `close` waits while it gets no further.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Apart:
         self._label, self._make, self._close_s = label, make, close_s
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._failed = threading.Event()
+        self._written = 0  # events
         for event in past:
             self._events.put(event)
         self._thread = threading.Thread(target=self._follow, name=f"sink {label}", daemon=True)
@@ -58,11 +62,14 @@ class Apart:
             self._events.put(event)
 
     def close(self) -> None:
-        """Waits until all is written, but not long."""
+        """Waits until all is written, but for nothing that hangs."""
         self._events.put(None)
-        self._thread.join(self._close_s)
+        written = -1
+        while self._thread.is_alive() and written != self._written:
+            written = self._written
+            self._thread.join(self._close_s)
         if self._thread.is_alive():
-            self._say(f"is not done after {self._close_s:.0f} s")
+            self._say(f"has got no further for {self._close_s:.0f} s")
 
     def _follow(self) -> None:
         try:
@@ -70,6 +77,7 @@ class Apart:
             try:
                 while (event := self._events.get()) is not None:
                     tracker.receive(event)
+                    self._written += 1
             finally:
                 tracker.close()
         except (
@@ -84,5 +92,10 @@ class Apart:
             _log.warning(
                 "the sink %s %s. The run goes on without it; resumed with the same sink, it is caught up",
                 self._label,
-                " ".join(what.split())[:300],
+                short(without_password(" ".join(what.split())), _TOLD_BYTES),
             )
+
+
+def without_password(text: str) -> str:
+    """The text without the users and passwords of the URIs in it."""
+    return re.sub(r"//[^/\s]*@", "//", text)

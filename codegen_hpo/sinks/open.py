@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Event, Sink
-from codegen_hpo.sinks.apart import Apart, Tracker
+from codegen_hpo.sinks.apart import Apart, Tracker, without_password
 
 
 class Following(NamedTuple):
@@ -89,9 +89,3 @@ def opened_sinks(
 def _apart(text: str, following: Following, past: Sequence[Event]) -> Apart:
     kind, _, target = text.partition(":")
     return Apart(without_password(text), lambda: _KINDS[kind].make(target, following), past)
-
-
-def without_password(text: str) -> str:
-    """The text without the user and password of a URI in it."""
-    scheme, separator, rest = text.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else text

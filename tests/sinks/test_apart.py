@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from codegen_hpo.records import Event
-from codegen_hpo.sinks.apart import Apart
+from codegen_hpo.sinks.apart import Apart, without_password
 
 
 def event(number: int) -> Event:
@@ -42,14 +42,14 @@ def test_what_was_before_comes_first_and_nothing_is_lost_at_the_end() -> None:
 
 
 def test_a_tracker_that_fails_is_told_no_more_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    kept = Kept({2: RuntimeError("the server\nis gone")})
+    kept = Kept({2: RuntimeError("the server\nhttp://me:secret@h is \x1b[31mgone")})
     with caplog.at_level(logging.WARNING), Apart("mlflow:http://h", lambda: kept) as sink:
         for number in range(1, 50):
             sink.receive(event(number))
     assert kept.numbers == [1]
     assert kept.closed
     (said,) = caplog.messages
-    assert "mlflow:http://h failed: RuntimeError: the server is gone" in said
+    assert "mlflow:http://h failed: RuntimeError: the server http://h is gone" in said
 
 
 def test_a_tracker_that_does_not_open_does_not_end_the_run(caplog: pytest.LogCaptureFixture) -> None:
@@ -70,5 +70,10 @@ def test_a_tracker_that_hangs_neither_slows_the_run_nor_keeps_it_from_ending(
         for number in range(1, 1000):
             sink.receive(event(number))
         assert kept.numbers == []
-    assert "is not done" in caplog.messages[0]
+    assert "has got no further" in caplog.messages[0]
     release.set()
+
+
+def test_a_password_is_not_told() -> None:
+    assert without_password("mlflow:https://me:pass@word@host:5000/x@y") == "mlflow:https://host:5000/x@y"
+    assert without_password("csv:a@b.csv") == "csv:a@b.csv"

@@ -3,7 +3,7 @@
 import pytest
 
 from codegen_hpo.errors import ConfigError
-from codegen_hpo.sinks.open import Following, check_sinks, opened_sinks, without_password
+from codegen_hpo.sinks.open import Following, check_sinks, opened_sinks
 
 
 @pytest.mark.parametrize("text", ["", "csv", "csv:", "wandb:x", "mlflow", "http://user:secret@host"])
@@ -19,11 +19,6 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigError, match="mlflow") as caught:
         check_sinks(["mlflow:sqlite:///m.db"])
     assert "codegen-hpo[mlflow]" in caught.value.hint
-
-
-def test_a_password_is_not_told() -> None:
-    assert without_password("mlflow:https://me:pass@word@host:5000/x") == "mlflow:https://host:5000/x"
-    assert without_password("csv:a@b.csv") == "csv:a@b.csv"
 
 
 def test_an_object_is_a_sink_as_it_is() -> None:
