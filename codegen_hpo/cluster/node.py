@@ -57,12 +57,17 @@ def answer(wish: Wish, key: str, files: Sequence[Any], job: Job | None) -> Reply
 
 
 def _device(kind: str, gpus: Sequence[str]) -> str:
-    """The device of the task's own GPU: Ray names it by its number on the machine, or else shows it alone."""
+    """The device of the task's own GPU.
+
+    Ray names it by its number on the machine. One that has no number, but a name, it shows alone.
+    """
     if kind == "cpu" or not gpus:
         return kind
     if not gpus[0].isdigit():
-        return kind
-    os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # Ray sets it again for the next task
+        return f"{kind} {gpus[0]}"
+    os.environ.pop(
+        "CUDA_VISIBLE_DEVICES", None
+    )  # which counts from zero; Ray sets it again for the next task
     return f"{kind}:{gpus[0]}"
 
 
@@ -128,7 +133,11 @@ def _bench(wish: Wish) -> Bench:
 
     def choose(device: str) -> Sandbox:
         return choose_sandbox(
-            wish.sandbox, trusted=wish.trusted, unsafe=wish.unsafe, device=device, limits=wish.limits
+            wish.sandbox,
+            trusted=wish.trusted,
+            unsafe=wish.unsafe,
+            device=device.split()[0],
+            limits=wish.limits,
         )
 
     return Bench(choose, wish.most_idle)

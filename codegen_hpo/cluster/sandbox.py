@@ -3,7 +3,8 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -54,15 +55,14 @@ class RaySandbox:
 
     def open(self, bundle: Path) -> "RayWorker":
         """A worker; see `base.Sandbox`. The first one waits until a machine has opened its sandbox."""
-        shape = read_bundle_facts(bundle).shape
-        with self._lock:
-            if bundle not in self._bundles:
-                import ray
+        import ray
 
+        shape = read_bundle_facts(bundle).shape
+        with self._lock, _answering():
+            if bundle not in self._bundles:
                 self._bundles[bundle] = secrets.token_hex(16), [ray.put(pack(bundle))]
             key, files = self._bundles[bundle]
-        start = partial(self._task.remote, self._wish, key, files)
-        with self._lock:
+            start = partial(self._task.remote, self._wish, key, files)
             if self._hello is None:
                 hello = RayWorker(start, shape, self._needs, None).hello
                 count = len(living_nodes())
@@ -150,24 +150,19 @@ class RayWorker:
 
         if self._closed:
             raise SandboxError("the sandbox worker is closed; open another one")
-        self._running = self._start(job)
         try:
-            self._await()
-            return read_reply(ray.get(self._running), self._shape)
-        except ray.exceptions.RayTaskError as error:
-            raise SandboxError(
-                f"a machine of the cluster failed: {' '.join(str(error.cause or error).split())[-500:]}",
-                hint="install the same versions of codegen-hpo and Python on all machines",
-            ) from error
+            with _answering():
+                self._running = self._start(job)
+                if self._closed:  # meanwhile, by another thread
+                    self._cancel()
+                self._await()
+                return read_reply(ray.get(self._running), self._shape)
         except _lost() as error:
             if self._closed:  # it was ended
                 raise SandboxError("the sandbox worker was closed at work") from error
             raise LostError(_said(error)) from error
-        except (ray.exceptions.RayError, ConnectionError) as error:
-            raise SandboxError(
-                f"the Ray cluster does not answer: {' '.join(str(error).split())[:300]}",
-                hint="the run can be resumed when it does",
-            ) from error
+        except SandboxError:
+            raise
         except BaseException:  # Ctrl-C: the job must not run on
             self._cancel()
             raise
@@ -197,6 +192,27 @@ class RayWorker:
         running = self._running
         if running is not None:
             ray.cancel(running, force=True)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Makes a SandboxError of what is wrong with the cluster, but for a task that is lost."""
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        yield
+    except RayTaskError as error:
+        raise SandboxError(
+            f"a machine of the cluster failed: {' '.join(str(error.cause or error).split())[-500:]}",
+            hint="install the same versions of codegen-hpo and Python on all machines",
+        ) from error
+    except _lost():
+        raise
+    except (RayError, ConnectionError) as error:
+        raise SandboxError(
+            f"the Ray cluster does not answer: {' '.join(str(error).split())[:300]}",
+            hint="the run can be resumed when it does",
+        ) from error
 
 
 def _lost() -> tuple[type[Exception], ...]:

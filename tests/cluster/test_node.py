@@ -115,7 +115,12 @@ def test_a_worker_that_fails_is_not_used_again(here: Here) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "gpus", "device"),
-    [("cpu", [], "cpu"), ("cuda", ["3"], "cuda:3"), ("auto", ["0"], "auto:0"), ("cuda", ["GPU-1"], "cuda")],
+    [
+        ("cpu", [], "cpu"),
+        ("cuda", ["3"], "cuda:3"),
+        ("auto", ["0"], "auto:0"),
+        ("cuda", ["GPU-1"], "cuda GPU-1"),
+    ],
 )
 def test_ray_says_which_gpu(kind: str, gpus: list[str], device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(gpus))
