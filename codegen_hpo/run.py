@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from codegen_hpo.assistant.record import Record
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import is_recipe
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
+from codegen_hpo.engine.places import Asked, FindSandbox, places
 from codegen_hpo.engine.session import Session
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.errors import CodegenHpoError, ConfigError, reading
@@ -32,6 +34,7 @@ from codegen_hpo.report.notebook import run_html
 from codegen_hpo.report.page import Shuffling, page, write_page
 from codegen_hpo.rerun import Rerun, rerun
 from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.sinks.open import Following, opened_sinks
 from codegen_hpo.space import Scalar
 from codegen_hpo.store import history as records
 from codegen_hpo.store.folder import RunFolder
@@ -293,10 +296,14 @@ class Run:
         tuner: MakeTuner | None = None,
         sandbox: str | Sandbox = "auto",
         unsafe: bool = False,
-        sinks: Sequence[Sink] = (),
+        workers: str | None = None,
+        sinks: Sequence[Sink | str] = (),
         environ: Mapping[str, str] | None = None,
     ) -> None:
         """Carries the run on: what is recorded is not done again. Limits given here replace those recorded.
+
+        `sinks` as for `fit`; a tracker is told what it has not of the earlier sessions. `workers` as for
+        `fit`; they are not recorded, for a folder that came by mail must not say where the data is sent.
 
         A run of `tune` names the command that it runs. It is run only if that is said now, with
         `trust_command`, for the folder may have come by mail; and where the working folder is not that of
@@ -318,29 +325,44 @@ class Run:
         changed = {name: value for name, value in given.items() if value is not None}
         aim = self.aim
         if aim:
-            useless = {"sandbox": sandbox != "auto", "unsafe": unsafe, "author": author, "tuner": tuner}
+            useless = {
+                "sandbox": sandbox != "auto",
+                "unsafe": unsafe,
+                "workers": workers,
+                "author": author,
+                "tuner": tuner,
+            }
             how = aim.commanded.how if aim.commanded else "in your process"
             _require_none((name for name, value in useless.items() if value), how)
             if aim.commanded:
                 _require_agreed(aim.commanded, trusted=trust_command, here=here)
-            return self._resume_search(
-                aim, changed, base_url, sinks, os.environ if environ is None else environ, here=here
-            )
+            with self._opened(sinks) as opened:
+                return self._resume_search(
+                    aim, changed, base_url, opened, os.environ if environ is None else environ, here=here
+                )
         recorded = self._settings()
         settings = replace(recorded, budget=replace(recorded.budget, **changed), unsafe=unsafe)
         endpoint = None
         if settings.model and (author is None or needs_model(settings.tuner)):
             endpoint = _recorded_endpoint(settings, base_url, os.environ if environ is None else environ)
-        Session(
-            folder=self.folder,
-            task=Task.from_json(self.task),
-            settings=settings,
-            sandbox=self._sandbox(sandbox, unsafe, author),
-            make_ask=asker(endpoint, settings.reply_s),
-            author=author,
-            make_tuner=tuner,
-            sinks=sinks,
-        ).run()
+        asked = Asked(
+            settings.device, settings.memory_bytes, settings.at_once, settings.threads, settings.folds
+        )
+        with places(workers, asked) as at, self._opened(sinks) as opened:
+            Session(
+                folder=self.folder,
+                task=Task.from_json(self.task),
+                settings=settings,
+                sandbox=self._sandbox(sandbox, unsafe, author, find=at.sandbox),
+                make_ask=asker(endpoint, settings.reply_s),
+                author=author,
+                make_tuner=tuner,
+                sinks=opened,
+            ).run()
+
+    def _opened(self, sinks: Sequence[Sink | str]) -> AbstractContextManager[Sequence[Sink]]:
+        """The sinks of another session."""
+        return opened_sinks(sinks, Following(self.folder.name, self.metric.name), self.folder.events)
 
     def _resume_search(
         self,
@@ -394,7 +416,12 @@ class Run:
             return Settings.from_json(history.settings)
 
     def _sandbox(
-        self, sandbox: str | Sandbox, unsafe: bool, author: Author | None = None, device: str | None = None
+        self,
+        sandbox: str | Sandbox,
+        unsafe: bool,
+        author: Author | None = None,
+        device: str | None = None,
+        find: FindSandbox = find_sandbox,
     ) -> Sandbox:
         """The sandbox asked for, or the recorded one.
 
@@ -412,7 +439,7 @@ class Run:
             and all(is_recipe(source_of(self.folder, trial)) for trial in self.history.trials)
         )
         settings = replace(settings, unsafe=unsafe, device=device or settings.device)
-        return find_sandbox(sandbox, settings, trusted=trusted)
+        return find(sandbox, settings, trusted)
 
 
 def _require_none(names: Iterable[str], how: str) -> None:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 # they run beside files of their own, or in an environment of their own
 ELSEWHERE = ("codegen_hpo/exported/", "codegen_hpo/bench/peers/apart/")
 IMPORT = re.compile(r"^ *(?:from (\w+)[\w.]* import|import (\w+)[\w.]*(?: as \w+)?(?:  #.*)?$)", re.M)
-DISTRIBUTIONS = {"google": "protobuf", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {"google": "protobuf", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def test_every_import_is_listed() -> None:

@@ -50,6 +50,7 @@ class Plan:
     recipe: str  # the cookbook's function that the model answers with
     sandbox: str
     more: tuple[str, ...] = ()  # options of `fit`
+    on_ray: bool = False  # the workers are those of a Ray cluster that is started for the fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,8 @@ def measure(plan: Plan, workers: Sequence[int], *, repeats: int) -> Iterator[Mea
 def _measured(plan: Plan, workers: int, runs: Path, base_url: str) -> Measured:
     command = [sys.executable, "-m", "codegen_hpo.cli", "fit", plan.data, "--target", plan.target]
     command += ["--drop", ",".join(plan.drop)] if plan.drop else []
-    command += ["--model", "scripted", "--trials", str(plan.trials), "--parallel", str(workers)]
+    command += ["--model", "scripted", "--trials", str(plan.trials)]
+    command += ["--workers" if plan.on_ray else "--parallel", str(workers)]
     command += ["--reseed", "0", "--folds", "1", "--sandbox", plan.sandbox, "--runs", str(runs), "--quiet"]
     command += plan.more
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "none"}

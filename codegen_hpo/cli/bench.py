@@ -14,6 +14,7 @@ from codegen_hpo.cli.bench_scale import scale
 from codegen_hpo.cli.bench_scripts import scripts
 from codegen_hpo.cli.bench_tokens import tokens
 from codegen_hpo.cli.bench_tuners import codegen, report, sklearn, toy
+from codegen_hpo.cli.bench_workers import workers
 from codegen_hpo.cli.parameters import json_option
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def command() -> None:
     """Measure, side by side in one run."""
 
 
-for one in (toy, sklearn, codegen, scripts, report, peers, ablation, loop, overhead, tokens, scale):
+for one in (toy, sklearn, codegen, scripts, report, peers, ablation, loop, overhead, tokens, scale, workers):
     command.add_command(one)
 
 

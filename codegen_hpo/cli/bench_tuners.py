@@ -164,7 +164,7 @@ def report(results: Path, output: Path | None, plot: bool) -> None:
         text, write = _loop(results)
     elif suite == "scale":
         text, write = _scale(results)
-    elif suite in ("tokens", "overhead"):
+    elif suite in ("tokens", "overhead", "workers"):
         text, write = _plain(results, suite)
     else:
         found = read_results(results)
@@ -218,11 +218,12 @@ def _scale(results: Path) -> tuple[str, Callable[..., list[Path]]]:
 
 
 def _plain(results: Path, suite: str) -> tuple[str, Callable[..., list[Path]]]:
-    from codegen_hpo.bench import fit_overhead, tokens_page
+    from codegen_hpo.bench import fit_overhead, tokens_page, workers
     from codegen_hpo.bench.data_page import read_data
 
     data = read_data(results)
-    return _written(data, tokens_page.token_page(data) if suite == "tokens" else fit_overhead.page(data))
+    pages = {"tokens": tokens_page.token_page, "overhead": fit_overhead.page, "workers": workers.page}
+    return _written(data, pages[suite](data))
 
 
 def _written(data: Mapping[str, Any], text: str) -> tuple[str, Callable[..., list[Path]]]:

@@ -17,6 +17,8 @@ from codegen_hpo.cli.parameters import (
     json_option,
     runs_option,
     sandbox_options,
+    sink_option,
+    workers_option,
 )
 from codegen_hpo.cli.tuning import TunerName, most_trials, take_tuning, trials_option, tuning_options
 from codegen_hpo.tuner.names import needs_model
@@ -124,6 +126,8 @@ TRIALS = 20
     help="GiB of a trial.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)
+@workers_option
+@sink_option
 @runs_option
 @click.option("--dry-run", is_flag=True, help="Show what was decided about the table, and stop.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
@@ -158,7 +162,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
         return
     with (
         telling_what_there_is(as_json=as_json),
-        following(task.metric.name, loud=loud, verbose=verbose) as sinks,
+        following(task.metric.name, loud=loud, verbose=verbose) as telling,
     ):
         run = fit(
             task,
@@ -169,7 +173,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
                 usd=options["max_cost"],
                 patience=options["patience"],
             ),
-            sinks=sinks,
+            sinks=(*options["sinks"], *telling),
             threads=options["threads"],
             memory_bytes=int(options["memory_gib"] * 2**30),
             tuning=take_tuning(options),
@@ -186,6 +190,7 @@ def command(data: Path, as_json: bool, quiet: bool, verbose: bool, dry_run: bool
                     "candidates",
                     "tuner",
                     "parallel",
+                    "workers",
                     "folds",
                     "reseed",
                     "ensemble",

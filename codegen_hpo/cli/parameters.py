@@ -219,3 +219,21 @@ def sandbox_options(command: Any) -> Any:
         "bubblewrap and landlock that works.",
     )
     return which(unsafe(command))
+
+
+def sink_option(command: Any) -> Any:
+    return click.option(
+        "--sink",
+        "sinks",
+        multiple=True,
+        metavar="KIND:TARGET",
+        help="Tell a tracker of the run: csv:FILE, tensorboard:DIR, mlflow:sqlite:///mlflow.db. Repeatable.",
+    )(command)
+
+
+def workers_option(command: Any) -> Any:
+    return click.option(
+        "--workers",
+        metavar="N|ray://HOST:PORT",
+        help="Train on a Ray cluster, or on one of N workers that is started here.  [default: without Ray]",
+    )(command)

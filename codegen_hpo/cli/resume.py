@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codegen_hpo.cli.parameters import Cost, Duration, find_run, json_option, run_argument, sandbox_options
+from codegen_hpo.cli.parameters import (
+    Cost,
+    Duration,
+    find_run,
+    json_option,
+    run_argument,
+    sandbox_options,
+    sink_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
+    from codegen_hpo.records import Sink
     from codegen_hpo.run import Run
 
 
@@ -32,6 +42,8 @@ if TYPE_CHECKING:
     help="Of these: go on though this working folder is another one, or the script has changed.",
 )
 @sandbox_options
+@workers_option
+@sink_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every exchange with the model.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @json_option
@@ -48,6 +60,8 @@ def command(
     here: bool,
     sandbox: str,
     unsafe: bool,
+    workers: str | None,
+    sinks: tuple[str, ...],
     verbose: bool,
     quiet: bool,
     as_json: bool,
@@ -71,7 +85,7 @@ def command(
         telling_what_there_is(as_json=as_json),
         following(
             opened.metric.name, loud=loud, verbose=verbose, earlier=tuple(opened.folder.events)
-        ) as sinks,
+        ) as telling,
     ):
         opened.resume(
             trials=trials,
@@ -84,7 +98,8 @@ def command(
             here=here,
             sandbox=sandbox,
             unsafe=unsafe,
-            sinks=sinks,
+            workers=workers,
+            sinks=(*sinks, *telling),
         )
     print_outcome(opened, as_json=as_json)
 

@@ -86,7 +86,7 @@ def _plain_target(space: Space) -> list[Arguments]:
     return [space.defaults() | changes] if changes else []
 
 
-def find_sandbox(sandbox: str | Sandbox, settings: Settings, *, trusted: bool) -> Sandbox:
+def find_sandbox(sandbox: str | Sandbox, settings: Settings, trusted: bool) -> Sandbox:
     """The sandbox called so, under the settings' limits; one that is given is taken. Raises SandboxError."""
     if not isinstance(sandbox, str):
         return sandbox

@@ -1,0 +1,1 @@
+"""Trackers that follow a run: a table of its trials, TensorBoard, MLflow."""

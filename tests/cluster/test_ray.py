@@ -1,0 +1,263 @@
+"""Trials on a real Ray cluster: three simulated nodes of which one is killed, and one on this machine."""
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+
+from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import ConfigError
+from codegen_hpo.fitting import fit
+from codegen_hpo.records import Event
+from codegen_hpo.run import Run
+from codegen_hpo.task import Task
+from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing.watched_runs import after, finish, started, the_run, wait_for
+
+pytestmark = pytest.mark.slow
+
+SOURCE = '''\
+from typing import Annotated
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, n_numeric, n_outputs, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(n_numeric, width), nn.SiLU(), nn.Linear(width, n_outputs))
+
+    def forward(self, x_num, x_cat):
+        if self.training:
+            for _ in range(TURNS):  # that it takes its time
+                torch.ones(256, 256) @ torch.ones(256, 256)
+        return self.layers(x_num)
+
+
+def make_model_and_optimizer(
+    n_numeric: int,
+    n_outputs: int,
+    *,
+    width: Annotated[int, 8, 64] = 16,
+    learning_rate: Annotated[float, 1e-4, 1e-1, "log"] = 1e-2,
+    max_epochs: Annotated[int, 5, 6] = 5,
+) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """One hidden layer.
+
+    Args:
+        width: Units of the hidden layer.
+        learning_rate: Step size of Adam.
+        max_epochs: Passes over the rows.
+    """
+    model = Net(n_numeric, n_outputs, width)
+    return model, torch.optim.Adam(model.parameters(), lr=learning_rate)
+'''
+
+
+class Cluster(NamedTuple):
+    """Three nodes of one CPU each; the first one holds the cluster together."""
+
+    cluster: Any
+    address: str  # ray://…
+
+    def kill_other_than(self, name: str) -> str:
+        """Kills a node, neither the first one nor the one whose name begins so, and gives its name."""
+        _head, *others = self.cluster.list_all_nodes()
+        node = next(one for one in others if not one.node_id.startswith(name))
+        self.cluster.remove_node(node, allow_graceful=False)
+        return str(node.node_id)
+
+
+@pytest.fixture(scope="module")
+def three_nodes() -> Iterator[Cluster]:
+    pytest.importorskip("ray")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster as Simulated
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head = {"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": port}
+    cluster = Simulated(initialize_head=True, connect=False, head_node_args=head)
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        yield Cluster(cluster, f"ray://127.0.0.1:{port}")
+    finally:
+        cluster.shutdown()
+
+
+def run(table: pd.DataFrame, runs: Path, *, turns: int = 0, **changes: object) -> Run:
+    options: dict[str, object] = {
+        "author": ScriptedAuthor([SOURCE.replace("TURNS", str(turns))]),
+        "tuner": "tpe",
+        "sandbox": "none",
+        "threads": 1,
+        "folds": 1,
+        "memory_bytes": 1 << 30,
+        "runs": runs,
+        "environ": {},
+    }
+    return fit(Task.from_table(table, "y"), **options | changes)  # type: ignore[arg-type]
+
+
+def told(run: Run) -> list[tuple[int, str, float | None]]:
+    return [(t.number, json.dumps(dict(t.call.arguments)), t.score) for t in run.history.trials]
+
+
+class KillANode:
+    """A sink that kills a machine when the third trial has ended: those beside it are under way."""
+
+    def __init__(self, nodes: Cluster) -> None:
+        self.nodes = nodes
+        self.killed = ""
+
+    def receive(self, event: Event) -> None:
+        if event.kind == "trial" and event.data["number"] >= 3 and not self.killed:
+            (ended_on,) = [n.split()[-1] for n in event.data["outcome"]["notes"] if n.startswith("on node")]
+            self.killed = self.nodes.kill_other_than(ended_on)
+
+
+def test_of_twelve_trials_on_three_nodes_none_is_lost_when_a_node_dies(
+    three_nodes: Cluster, small_table: pd.DataFrame, tmp_path: Path
+) -> None:
+    kill = KillANode(three_nodes)
+    found = run(
+        small_table,
+        tmp_path / "cluster",
+        turns=100,
+        workers=three_nodes.address,
+        budget=Budget(trials=12),
+        reseed=0,
+        sinks=[kill],
+    )
+    assert found.history.settings["parallel"] == 3
+    trials = found.history.trials
+    assert [t.number for t in trials] == list(range(1, 13))
+    assert {t.outcome.status for t in trials} == {"ok"}
+    notes = [" ".join(t.outcome.notes) for t in trials]
+    assert kill.killed
+    assert sum("tried again: the node died" in note for note in notes) == 1
+    assert 2 <= len({note.partition("on node ")[2][:6] for note in notes}) <= 3
+    assert found.history.final is not None
+    assert "192.0" not in (found.path / "events.jsonl").read_text()
+
+    # and what is proposed is what this machine alone would have proposed
+    alone = run(small_table, tmp_path / "alone", parallel=3, budget=Budget(trials=12), reseed=0)
+    assert told(alone) == told(found)
+
+
+def test_a_killed_driver_is_resumed_and_no_trial_is_done_twice(
+    three_nodes: Cluster, tmp_path: Path, small_table: pd.DataFrame
+) -> None:
+    table, runs = tmp_path / "t.csv", tmp_path / "runs"
+    small_table.to_csv(table, index=False)
+    fit_ = (
+        "fit",
+        table,
+        "--target",
+        "y",
+        "--cookbook",
+        "--candidates",
+        1,
+        "--trials",
+        5,
+        "--trial-time",
+        "1s",
+    )
+    fit_ += ("--folds", 1, "--threads", 1, "--memory", 1, "--reseed", 0, "--runs", runs)
+    with started(*fit_, "--workers", three_nodes.address) as process:
+        wait_for(after("trial", 2), runs, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = told(the_run(runs))
+    finish("resume", "latest", "--runs", runs, "--workers", three_nodes.address)
+    found = the_run(runs)
+    assert found.history.state == "done"
+    assert told(found)[: len(before)] == before
+    assert [t.number for t in found.history.trials] == [1, 2, 3, 4, 5]
+    keys = [event.key for event in found.folder.of_kind("trial")]
+    assert len(keys) == len(set(keys)) == 5
+
+
+def test_a_trial_that_no_machine_can_run_is_refused_at_once(
+    three_nodes: Cluster, small_table: pd.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="no machine of the cluster has 2 CPUs"):
+        run(small_table, tmp_path, workers=three_nodes.address, threads=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_job_under_way_ends_when_its_worker_is_closed(three_nodes: Cluster, tmp_path: Path) -> None:
+    from importlib.metadata import version
+
+    from codegen_hpo.cluster.connection import Needs, connected
+    from codegen_hpo.cluster.node import Wish
+    from codegen_hpo.cluster.sandbox import RaySandbox
+    from codegen_hpo.errors import SandboxError
+    from codegen_hpo.records import Job
+    from codegen_hpo.sandbox.limits import Limits
+    from codegen_hpo.testing.bundles import write_sample_bundle
+
+    needs = Needs(1, 0, 1 << 30)
+    wish = Wish(
+        sandbox="none",
+        trusted=True,
+        unsafe=False,
+        device="cpu",
+        limits=Limits(),
+        most_idle=1,
+        version=version("codegen-hpo"),
+    )
+    endless = Job(kind="train", source=SOURCE.replace("TURNS", "10**9"), arguments={"max_epochs": 5})
+    faults: list[SandboxError] = []
+    with connected(three_nodes.address, needs):
+        worker = RaySandbox(wish, needs).open(write_sample_bundle(tmp_path / "bundle"))
+
+        def work() -> None:
+            with pytest.raises(SandboxError, match="closed") as caught:
+                worker.run(endless)
+            faults.append(caught.value)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(3)
+        assert thread.is_alive()
+        worker.close()
+        thread.join(60)
+    assert faults
+
+
+def test_workers_on_this_machine(tmp_path: Path, small_table: pd.DataFrame) -> None:
+    table, runs = tmp_path / "t.csv", tmp_path / "runs"
+    small_table.to_csv(table, index=False)
+    finish(
+        *(
+            "fit",
+            table,
+            "--target",
+            "y",
+            "--cookbook",
+            "--candidates",
+            1,
+            "--trials",
+            3,
+            "--trial-time",
+            "1s",
+        ),
+        *("--folds", 1, "--threads", 1, "--memory", 1, "--reseed", 0, "--runs", runs, "--workers", 2),
+        *("--sink", f"csv:{tmp_path / 'trials.csv'}"),
+    )
+    found = the_run(runs)
+    assert (found.history.state, found.history.settings["parallel"]) == ("done", 2)
+    assert all("on node" in t.outcome.notes[-1] for t in found.history.trials)
+    assert len((tmp_path / "trials.csv").read_text().splitlines()) == 4
