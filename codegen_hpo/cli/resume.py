@@ -18,7 +18,6 @@ from codegen_hpo.cli.parameters import (
 )
 
 if TYPE_CHECKING:
-    from codegen_hpo.records import Sink
     from codegen_hpo.run import Run
 
 
