@@ -52,8 +52,8 @@ class TrainedModel:
         networks = []
         for trial, weight in members:
             for model, meta in zip(models_of(trial), metas, strict=True):
-                with reading(folder.path / model.folder / "weights.safetensors"):
-                    weights = (folder.path / model.folder / "weights.safetensors").read_bytes()
+                with reading(path := folder.file(f"{model.folder}/weights.safetensors")):
+                    weights = path.read_bytes()
                 with reading(bundles[0] / "meta.json"):
                     transform = _transform(meta["target"], trial.call.target_transform)
                 networks.append(

@@ -85,7 +85,7 @@ def _attempt(run: "Run", attempt: "Attempt") -> dict[str, Any]:
 
     from codegen_hpo.contract import code_frame
 
-    source = run.path / attempt.folder / "model.py"
+    source = run.folder.file(f"{attempt.folder}/model.py")
     text = source.read_text(encoding="utf-8", errors="surrogateescape") if source.is_file() else ""
     return {
         "candidate": attempt.candidate,

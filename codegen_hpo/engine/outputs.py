@@ -47,7 +47,7 @@ def outputs_files(folder: RunFolder, trial: Trial, part: str) -> list[Path]:
 
     The validation rows of a fold's model are those that it left out.
     """
-    return [folder.path / model.folder / f"{part}_outputs.npy" for model in models_of(trial)]
+    return [folder.file(f"{model.folder}/{part}_outputs.npy") for model in models_of(trial)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

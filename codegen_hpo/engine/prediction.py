@@ -25,7 +25,7 @@ class CannotPredictError(SandboxError):
 
 def predict_job(folder: RunFolder, trial: Trial, model: Model, *, threads: int = 1) -> Job:
     """The job that loads a model's weights and predicts the rows of a folder of features, on the CPU."""
-    weights = folder.path / model.folder / "weights.safetensors"
+    weights = folder.file(f"{model.folder}/weights.safetensors")
     with reading(weights):
         learnt = weights.read_bytes()
     return Job(

@@ -47,7 +47,7 @@ def model_files(folder: RunFolder, history: History, members: Sequence[Member]) 
     for trial, _ in members:
         source = source_of(folder, trial).encode(errors="backslashreplace")
         for model in models_of(trial):
-            weights = folder.path / model.folder / "weights.safetensors"
+            weights = folder.file(f"{model.folder}/weights.safetensors")
             files[f"{model.name}/weights.safetensors"] = content(weights)
             files[f"{model.name}/model.py"] = source
     files["run.json"] = (json.dumps(_run(folder, members), indent=1) + "\n").encode()

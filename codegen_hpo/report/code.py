@@ -121,10 +121,10 @@ def _candidate(
 
 def _text(record: Record, attempt: Attempt) -> str:
     """The text of an attempt, or the reply in which none was found."""
-    folder = record.folder.path / attempt.folder
     for name in ("model.py", "reply.txt"):
-        if (folder / name).is_file():
-            return (folder / name).read_text(encoding="utf-8", errors="replace")
+        path = record.folder.file(f"{attempt.folder}/{name}")
+        if path.is_file():
+            return path.read_text(encoding="utf-8", errors="replace")
     return ""
 
 

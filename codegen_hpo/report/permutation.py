@@ -15,6 +15,7 @@ from codegen_hpo.assistant.record import Record
 from codegen_hpo.bundle import bundle_folders, write_features
 from codegen_hpo.engine.outputs import Floats, models_of
 from codegen_hpo.engine.prediction import predict_members
+from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Member
 from codegen_hpo.report.columns import Group, groups
 from codegen_hpo.report.held_out import HeldOutRows
@@ -56,6 +57,8 @@ def permutation(
 
     Predictions come from the sandbox, as always; nothing is imported here. Raises SandboxError, ConfigError.
     """
+    if rows.part == "validation" and len(models_of(members[0].trial)) > 1:
+        raise ConfigError("the run has folds and is not finished: each row was learnt by some of its models")
     found = groups(encoding)
     shuffled = found[:_GROUPS]
     models = sum(len(models_of(member.trial)) for member in members)

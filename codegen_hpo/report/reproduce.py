@@ -2,11 +2,14 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.engine.settings import Settings
+from codegen_hpo.llm.endpoint import OPENAI
 from codegen_hpo.objective.settings import Aim
+from codegen_hpo.sandbox.names import NAMES
 from codegen_hpo.task import Task
 
 # Settings by the option that sets them, where they differ from their default.
@@ -18,8 +21,12 @@ _OPTIONS = {
     "ensemble": "--ensemble",
     "prune": "--prune",
     "temperature": "--temperature",
+    "reply_s": "--reply-time",
+    "reply_tokens": "--reply-tokens",
+    "sandbox": "--sandbox",
+    "device": "--device",
 }
-_ALWAYS = {"tuner": "--tuner", "folds": "--folds", "parallel": "--parallel", "threads": "--threads"}
+_ALWAYS = {"tuner": "--tuner", "folds": "--folds", "threads": "--threads"}
 _TUNING = {
     "history": "--history",
     "reasoning": "--reasoning",
@@ -46,7 +53,9 @@ def commands(record: Record) -> list[tuple[str, str]]:
             told.append((f"codegen-hpo resume {name} --trust-command --trials N", "goes on with more trials"))
         return told
     best = record.history.final.trial if record.history.final else ""
-    found = [(_fit(record), "the same run from the table: seeds, splits and encodings are the same")]
+    found = []
+    if _is_of_a_command(record):
+        found.append((_fit(record), "the same run from the table: seeds, splits and encodings are the same"))
     if best:
         found += [
             (f"codegen-hpo rerun {name} {best}", "trains the best trial again, and says what differs"),
@@ -54,6 +63,19 @@ def commands(record: Record) -> list[tuple[str, str]]:
             (f"codegen-hpo export {name} -o model", "a folder that predicts without codegen-hpo"),
         ]
     return [*found, (f"codegen-hpo resume {name} --trials N", "goes on with more trials")]
+
+
+def _is_of_a_command(record: Record) -> bool:
+    """Whether `fit` can make it: a table in a file, no author, tuner or sandbox of the user's own."""
+    settings = record.history.settings
+    author = str(settings.get("author", ""))
+    return (
+        record.task is not None
+        and Path(record.task.name).suffix != ""
+        and (author == "cookbook" or author.startswith("llm:"))
+        and settings.get("tuner") != "custom"
+        and settings.get("sandbox") in NAMES
+    )
 
 
 def _fit(record: Record) -> str:
@@ -67,13 +89,18 @@ def _fit(record: Record) -> str:
     words += ["--test", "TEST"] if task.test_sha256 else []
     if settings.get("author") == "cookbook":
         words.append("--cookbook")
+    words += ["--about", task.about] if task.about else []
     if settings.get("model"):
         words += ["--model", str(settings["model"])]
+        words += ["--base-url", str(settings["endpoint"])] if settings.get("endpoint") != OPENAI else []
     default = Settings().to_json()
     for name, option in (_ALWAYS | _OPTIONS).items():
         value = settings.get(name)
         if value is not None and (name in _ALWAYS or value != default[name]):
             words += [option, _value(value)]
+    words += ["--parallel", str(settings.get("parallel", 1) * settings.get("folds_at_once", 1))]
+    if (memory := settings.get("memory_bytes")) not in (None, default["memory_bytes"]):
+        words += ["--memory", _value(memory / 2**30)]
     for name, option in _BUDGET.items():
         value = (settings.get("budget") or {}).get(name)
         if value is not None:
@@ -103,7 +130,7 @@ def _columns(task: Task) -> Iterator[tuple[str, str]]:
 
 
 def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def fixed(record: Record) -> list[tuple[str, str]]:
@@ -127,8 +154,9 @@ def fixed(record: Record) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in history.versions.items())),
     ]
     if boxes := record.folder.of_kind("sandbox"):
-        told = "sandbox {sandbox}, torch {torch}, Python {python}".format_map(boxes[-1].data)
-        rows.append(("where trials ran", told))
+        names = (("sandbox", "sandbox"), ("torch", "torch"), ("Python", "python"))
+        told = [f"{name} {boxes[-1].data[key]}" for name, key in names if key in boxes[-1].data]
+        rows.append(("where trials ran", ", ".join(told)))
     return [(name, value) for name, value in rows if value]
 
 

@@ -220,13 +220,28 @@ class RunFolder:
                     hint="remove the link, or put what it leads to in its place",
                 )
 
+    def file(self, name: str) -> Path:
+        """The path of a file to read; `name` is relative, with forward slashes.
+
+        Raises:
+            ConfigError: the name, or a link, leads out of the run: it may have come by mail, and what is read
+                is shown and exported.
+        """
+        path = self.path / name
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise ConfigError(
+                f"{path} lies outside of the run, which reads its own files only",
+                hint="remove the link, or restore the run from a copy",
+            )
+        return path
+
     def write_json(self, name: str, data: object) -> Path:
         return self.write(name, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
     def read_json(self, name: str) -> Any:
         """What a JSON file of the run holds. Raises ConfigError when it is missing or damaged."""
-        with reading(self.path / name):
-            return json.loads((self.path / name).read_bytes())
+        with reading(path := self.file(name)):
+            return json.loads(path.read_bytes())
 
     def _keep(self, event: Event) -> None:
         self.events.append(event)

@@ -161,7 +161,7 @@ def source_of(folder: RunFolder, trial: Trial) -> str:
     for event in folder.of_kind("candidate"):
         if event.data["code_hash"] == trial.code_hash:
             attempt = event.key.rpartition("/")[2]
-            path = folder.path / f"candidates/{trial.candidate}/attempts/{attempt}/model.py"
+            path = folder.file(f"candidates/{trial.candidate}/attempts/{attempt}/model.py")
             with reading(path):
                 source = path.read_text(encoding="utf-8")
             if hashlib.sha256(source.encode()).hexdigest() != trial.code_hash:
@@ -179,7 +179,7 @@ def source_of(folder: RunFolder, trial: Trial) -> str:
 def _candidates(folder: RunFolder) -> dict[str, Candidate]:
     found = {}
     for event in folder.of_kind("candidate"):
-        path = folder.path / f"candidates/{event.key.partition('/')[0]}/model.py"
+        path = folder.file(f"candidates/{event.key.partition('/')[0]}/model.py")
         with reading(path):
             source = path.read_text(encoding="utf-8")
         with reading(folder.path / "events.jsonl"):

@@ -138,7 +138,7 @@ def hostile_table() -> pd.DataFrame:
     )
 
 
-def hostile_run(runs: Path, target: str, other: str) -> Run:
+def hostile_run(runs: Path, target: str, other: str, folds: int = 1) -> Run:
     """The run of one of its targets, with an attempt that failed."""
     task = Task.from_table(hostile_table(), target, drop=[other], about=SCRIPT)
     return fit(
@@ -147,7 +147,7 @@ def hostile_run(runs: Path, target: str, other: str) -> Run:
         sandbox=LineSandbox(),
         tuner=HostileTuner,
         budget=Budget(trials=3),
-        folds=1,
+        folds=folds,
         parallel=1,
         reseed=0,
         runs=runs,
@@ -168,6 +168,11 @@ def regression(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return hostile_run(tmp_path_factory.mktemp("runs"), "class" + CLOSING, "value" + IMAGE)
+
+
+@pytest.fixture(scope="session")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return hostile_run(tmp_path_factory.mktemp("runs"), "value" + IMAGE, "class" + CLOSING, folds=2)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """The page: one file without a request, in which no foreign text is markup."""
 
+import itertools
 import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,7 @@ from codegen_hpo.records import Outcome
 from codegen_hpo.report.held_out import HeldOutRows
 from codegen_hpo.report.page import write_page
 from codegen_hpo.report.permutation import permutation
-from codegen_hpo.report.reproduce import commands
+from codegen_hpo.report.reproduce import commands, fixed
 from codegen_hpo.report.summary import sentences
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
@@ -136,26 +139,93 @@ def test_a_column_that_the_model_looks_at_is_missed(regression: Run, lines: Sand
     assert lost[second,] == lost["begun", "ended"] == 0.0  # the double does not look at them
 
 
+def _before_the_end(run: Run, folder: Path) -> Record:
+    """A copy of the run, stopped before its final model was chosen."""
+    path = Path(shutil.copytree(run.path, folder / "run"))
+    _change(path, lambda event: event["kind"] not in ("selected", "opened", "final", "finished"))
+    return Record.open(path)
+
+
+def _change(path: Path, keeps: Callable[[dict[str, Any]], bool]) -> None:
+    """Keeps some of the run's events, which `keeps` may change."""
+    events = [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
+    (path / "events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in events if keeps(one)))
+
+
 def test_before_the_test_rows_are_opened_validation_rows_are_shown(regression: Run, tmp_path: Path) -> None:
-    path = Path(shutil.copytree(regression.path, tmp_path / "run"))
-    events = (path / "events.jsonl").read_text().splitlines(keepends=True)
-    ending = ("selected", "opened", "final", "finished")
-    kept = [line for line in events if json.loads(line)["kind"] not in ending]
-    (path / "events.jsonl").write_text("".join(kept))
-    record = Record.open(path)
+    record = _before_the_end(regression, tmp_path)
     rows = HeldOutRows.of(record, model_of(record.history))
     assert rows.part == "validation"
     assert len(rows.labels) == len(rows.predictions) == len(rows.x_num) == len(rows.x_cat)
     assert sentences(record)[0].startswith("No final model yet: the run is stopped.")
 
 
-def test_the_command_that_makes_a_run_again_names_its_columns(regression: Run) -> None:
-    record = Record.open(regression.path)
+def test_no_row_is_predicted_by_a_model_that_learnt_it(folded: Run, lines: Sandbox, tmp_path: Path) -> None:
+    whole, stopped = Record.open(folded.path), _before_the_end(folded, tmp_path)
+    encoding = read_encoding(whole.folder)
+    members = model_of(whole.history)
+    assert permutation(whole, members, encoding, HeldOutRows.of(whole, members), lines)
+    rows = HeldOutRows.of(stopped, members)
+    with pytest.raises(ConfigError, match="each row was learnt by some of its models"):
+        permutation(stopped, members, encoding, rows, lines)
+
+
+def test_a_link_out_of_the_run_is_not_followed(regression: Run, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(regression.path, tmp_path / "run"))
+    (tmp_path / "secret").write_text("my own")
+    (path / "candidates/c01/attempts/1/model.py").unlink()
+    (path / "candidates/c01/attempts/1/model.py").symlink_to(tmp_path / "secret")
+    with pytest.raises(ConfigError, match="outside of the run"):
+        Run.open(path).report(tmp_path / "o.html", permutation=False)
+
+
+def test_a_run_of_an_older_version_tells_what_it_recorded(regression: Run, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(regression.path, tmp_path / "run"))
+
+    def older(event: dict[str, Any]) -> bool:
+        if event["kind"] == "sandbox":
+            del event["data"]["sandbox"]
+        return True
+
+    _change(path, older)
+    assert dict(fixed(Record.open(path)))["where trials ran"].startswith("torch ")
+
+
+def test_the_command_that_makes_a_run_again_says_all_that_the_first_said(
+    regression: Run, tmp_path: Path
+) -> None:
+    assert not any("codegen-hpo fit" in command for command, _ in commands(Record.open(regression.path)))
+    path = Path(shutil.copytree(regression.path, tmp_path / "run"))
+    task = json.loads((path / "task.json").read_text()) | {"name": "values.csv"}
+    (path / "task.json").write_text(json.dumps(task))
+    own = {
+        "author": "llm:qwen",
+        "model": "qwen",
+        "endpoint": "http://localhost:11434/v1",
+        "sandbox": "docker",
+    }
+    own |= {"tuner": "llm", "parallel": 1, "folds_at_once": 2, "memory_bytes": 2 << 30, "trial_s": 1234567.5}
+
+    def of_a_command(event: dict[str, Any]) -> bool:
+        if event["kind"] == "settings":
+            event["data"] |= own
+        return True
+
+    _change(path, of_a_command)
+    record = Record.open(path)
     assert record.task is not None
     words = shlex.split(commands(record)[0][0])
-    assert words[words.index("--target") + 1] == record.task.target
     dropped = next(column.name for column in record.task.profile.columns if column.kind == "dropped")
-    assert words[words.index("--drop") + 1] == dropped
+    told = dict(itertools.pairwise(words))
+    assert words[:3] == ["codegen-hpo", "fit", "values.csv"]
+    assert told["--target"] == record.task.target
+    assert told["--drop"] == dropped
+    assert told["--about"] == record.task.about
+    assert told["--base-url"] == "http://localhost:11434/v1"
+    assert told["--sandbox"] == "docker"
+    assert told["--parallel"] == "2"
+    assert told["--memory"] == "2"
+    assert told["--trial-time"] == "1234567.5"
 
 
 def test_runs_and_tasks_show_themselves_in_a_notebook(regression: Run, objective: Run) -> None:

@@ -109,6 +109,17 @@ def test_no_link_is_followed_to_write_a_file(folder: RunFolder, tmp_path: Path) 
     assert sorted(path.name for path in folder.path.iterdir()) == ["events.jsonl", "lock", "log.md"]
 
 
+def test_no_file_is_read_that_lies_outside_of_the_run(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("1")
+    (folder.path / "linked.json").symlink_to(tmp_path / "mine.json")
+    (folder.path / "code").symlink_to(tmp_path)
+    for name in ("linked.json", "code/mine.json", "../mine.json", str(tmp_path / "mine.json")):
+        with pytest.raises(ConfigError, match="outside of the run"):
+            folder.read_json(name)
+    (folder.path / "own.json").write_text("2")
+    assert folder.read_json("own.json") == 2
+
+
 @pytest.mark.parametrize("name", ["trials", "trials/t001"])
 def test_no_file_is_written_into_a_folder_that_is_a_link(
     folder: RunFolder, tmp_path: Path, name: str
