@@ -97,7 +97,8 @@ def _told(folder: RunFolder, history: History, members: Sequence[Member]) -> dic
         "metric": task["metric"],
         "higher_is_better": METRICS[task["metric"]].higher_is_better,
         "trials": [
-            {"number": t.number, "score": t.score, "proposed_by": t.call.proposed_by} for t in history.trials
+            {"number": t.number, "score": t.score, "proposed_by": t.call.proposed_by}
+            for t in history.standing
         ],
         "curves": {trial.name: _curve(trial) for trial, _ in members if trial.outcome.curve},
         "examples": [_example(task, number) for number in range(_EXAMPLES)],

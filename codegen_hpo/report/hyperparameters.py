@@ -70,10 +70,10 @@ def searched(record: Record) -> list[Searched]:
     """The spaces of a run that have trials, the best one's first."""
     history = record.history
     if record.aim:
-        found = [("", "", record.aim.space, list(history.trials))]
+        found = [("", "", record.aim.space, history.standing)]
     else:
         # a call that was trained again on a fresh seed is one point of the space
-        calls = firsts(history.trials)[::-1]
+        calls = firsts(history.standing)[::-1]
         found = [
             (c.name, c.title, c.space, [t for t in calls if t.code_hash == c.code_hash])
             for c in history.candidates

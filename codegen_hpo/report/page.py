@@ -87,7 +87,7 @@ def page(record: Record, shuffling: Shuffling) -> str:
         "trials": trial_rows(history.trials),
         "search": best_so_far(record),
         "fallbacks": fallbacks_text([trial.call for trial in history.trials]),
-        "curves": curves(history.trials),
+        "curves": curves(history.standing),
         "spaces": searched(record),
         "model": _model(record, shuffling),
         "candidates": candidates_shown(record, best.candidate if best else "", _scored(record)),
@@ -141,7 +141,7 @@ def _scored(record: Record) -> dict[str, str]:
     """What the best trial of each candidate came to."""
     return {
         trial.candidate: f"{record.metric.name} {number(trial.score)} in {trial.name}"
-        for trial in reversed(ranked(record.history.trials))
+        for trial in reversed(ranked(record.history.standing))
     }
 
 

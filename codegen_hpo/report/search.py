@@ -24,7 +24,7 @@ _WIDE = 20  # times the lowest loss: beyond, the axis is logarithmic
 def best_so_far(record: Record) -> list[Markup]:
     """Two figures: each trial's score by who proposed it, and the best so far; by trial and by second."""
     trials = record.history.trials
-    if not any(trial.score is not None for trial in trials):
+    if record.history.best() is None:
         return []
     ended = {event.data["number"]: event.elapsed_s for event in record.folder.of_kind("trial")}
     by_trial = [float(trial.number) for trial in trials]
@@ -43,20 +43,21 @@ def best_so_far(record: Record) -> list[Markup]:
 
 def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, legend: bool) -> None:
     trials, metric = record.history.trials, record.metric
-    scores = [trial.score for trial in trials if trial.score is not None]
-    best_score = max(scores) if metric.higher_is_better else min(scores)
-    low, high = limits(scores, keep=best_score)
+    scores = {trial.number: trial.score for trial in record.history.standing if trial.score is not None}
+    best_score = max(scores.values()) if metric.higher_is_better else min(scores.values())
+    low, high = limits(list(scores.values()), keep=best_score)
     fresh = {trial.number for trial in fresh_trials(record.folder)}
     by = ["fresh seed" if trial.number in fresh else trial.call.proposed_by for trial in trials]
     worst = low if metric.higher_is_better else high
     for number, proposer in enumerate(dict.fromkeys(by)):
         own = [(at, trial) for at, trial, who in zip(x, trials, by, strict=True) if who == proposer]
-        scored = [(at, min(max(t.score, low), high)) for at, t in own if t.score is not None]
-        failed = [(at, worst) for at, trial in own if trial.score is None]
+        scored = [(at, min(max(scores[t.number], low), high)) for at, t in own if t.number in scores]
+        failed = [(at, worst) for at, trial in own if trial.number not in scores]
         colour = SERIES[number % len(SERIES)]
         axes.plot(*_sides(scored), "o", color=colour, markersize=4.5, label=label(proposer), clip_on=False)
         axes.plot(*_sides(failed), "x", color=colour, clip_on=False)
-    best = _best(sorted(zip(x, trials, strict=True), key=lambda pair: pair[0]), metric)
+    ended = [(at, trial) for at, trial in zip(x, trials, strict=True) if trial.number in scores]
+    best = _best(sorted(ended, key=lambda pair: pair[0]), metric)
     axes.step(*_sides(best), where="post", color=INK, label="best so far")
     axes.set(xlabel=unit, ylabel=label(metric.name), ylim=(low, high))
     axes.grid(axis="y", alpha=0.5, linewidth=0.6)
@@ -66,12 +67,12 @@ def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, lege
 
 
 def _best(ended: Sequence[tuple[float, Trial]], metric: Metric) -> list[tuple[float, float]]:
-    """The best score at each trial's end, from the first that has one."""
+    """The best score at each end of a trial that has one."""
     best, steps = math.inf, []
     for at, trial in ended:
-        best = min(best, math.inf if trial.loss is None else trial.loss)
-        if math.isfinite(best):
-            steps.append((at, -best if metric.higher_is_better else best))
+        assert trial.loss is not None
+        best = min(best, trial.loss)
+        steps.append((at, -best if metric.higher_is_better else best))
     return steps
 
 

@@ -69,9 +69,14 @@ class History:
     elapsed_s: float
     objective: Mapping[str, Any] | None = None  # what was tuned, where it was no table's function
 
+    @property
+    def standing(self) -> list[Trial]:
+        """The trials that are not disqualified, in order."""
+        return [trial for trial in self.trials if trial.name not in self.disqualified]
+
     def best(self) -> Trial | None:
         """The trial with the best validation score that is not disqualified, the earliest of equals."""
-        return next((t for t in ranked(self.trials) if t.name not in self.disqualified), None)
+        return next(iter(ranked(self.standing)), None)
 
     def trial(self, name: str) -> Trial | None:
         """The trial named "t007" or "7"."""

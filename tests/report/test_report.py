@@ -17,9 +17,11 @@ from codegen_hpo.errors import ConfigError, SandboxError
 from codegen_hpo.predict import model_of, read_encoding
 from codegen_hpo.records import Outcome
 from codegen_hpo.report.held_out import HeldOutRows
+from codegen_hpo.report.hyperparameters import searched
 from codegen_hpo.report.page import write_page
 from codegen_hpo.report.permutation import permutation
 from codegen_hpo.report.reproduce import commands, fixed
+from codegen_hpo.report.search import curves
 from codegen_hpo.report.summary import sentences
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
@@ -235,3 +237,22 @@ def test_runs_and_tasks_show_themselves_in_a_notebook(regression: Run, objective
     task = Task.from_json(regression.task)._repr_html_()
     assert {"table", "strong"} <= _checked(task).tags
     assert "&lt;script&gt;window.planted=1&lt;/script&gt;" in task
+
+
+@pytest.mark.slow
+def test_a_disqualified_trial_is_no_best_one_anywhere(regression: Run, tmp_path: Path) -> None:
+    record = _before_the_end(regression, tmp_path)
+    best = record.history.best()
+    assert best is not None
+    events = record.folder.path / "events.jsonl"
+    last = json.loads(events.read_text().splitlines()[-1])
+    reason = {"reason": "its predictions of a row depend on other rows"}
+    barred = last | {"n": last["n"] + 1, "kind": "disqualified", "key": best.name, "data": reason}
+    with events.open("a") as file:
+        file.write(json.dumps(barred) + "\n")
+    record = Record.open(record.folder.path)
+    assert best.name in record.history.disqualified
+    assert best.name not in dict(curves(record.history.standing))
+    called = {reason.trial for part in searched(record) for reason in part.reasoning}
+    assert called
+    assert best.name not in called
