@@ -70,15 +70,14 @@ def _introduction(folder: RunFolder, history: History) -> str:
 
 
 def _functions(folder: RunFolder, history: History, members: Sequence[Member]) -> list[str]:
-    """The source of each function once, with a line that keeps it under its name."""
+    """The source of each function once."""
     authors = {candidate.name: candidate.author for candidate in history.candidates}
     found: dict[str, str] = {}
     for trial, _ in members:
         # a comment first: a line that begins a cell could else be a command of the notebook's
         head = f"# {trial.candidate}, written by {quoted(authors[trial.candidate])}"
         source = source_of(folder, trial).encode(errors="backslashreplace").decode()
-        keep = f"FUNCTIONS[{trial.candidate!r}] = make_model_and_optimizer"
-        found.setdefault(trial.candidate, f"{head}\n{source.rstrip()}\n\n{keep}")
+        found.setdefault(trial.candidate, f"{head}\n{source.rstrip()}")
     return list(found.values())
 
 

@@ -57,9 +57,9 @@ def read_function(folder):
     return module.make_model_and_optimizer
 
 
-def load_model(run, member, make_model_and_optimizer=None):
-    """A member's trained module, in eval mode, built by the function given or by that of its model.py."""
-    make_model_and_optimizer = make_model_and_optimizer or read_function(HERE / member["folder"])
+def load_model(run, member):
+    """A member's trained module, in eval mode, built by the function of its model.py."""
+    make_model_and_optimizer = read_function(HERE / member["folder"])
     quantiles = torch.tensor(run["facts"]["numeric_quantiles"], dtype=torch.float32)
     facts = run["facts"] | {"numeric_quantiles": quantiles.reshape(run["facts"]["n_numeric"], QUANTILES)}
     torch.manual_seed(member["seed"])
