@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from codegen_hpo.engine.reserve import kept_trials
 from codegen_hpo.records import Event, trial_name
+from codegen_hpo.shown import number
 
 _ENDS = ("finished", "failed", "interrupted")
 _FRESH = "fresh"  # in the keys of trials on fresh seeds
@@ -171,13 +172,9 @@ class Activity:
 
     def _work(self, pending: _Pending) -> Work:
         by = str(pending.call["proposed_by"])
-        arguments = " ".join(f"{name}={_short(value)}" for name, value in pending.call["arguments"].items())
+        arguments = " ".join(f"{name}={number(value)}" for name, value in pending.call["arguments"].items())
         detail = f"{pending.candidate} {by}" if self._settings.get("author") else by
         verb = "waits" if pending.begun_s is None else "trains" if "author" in self._settings else "runs"
         return Work(
             verb, trial_name(pending.number), f"{detail} {arguments}".strip(), pending.begun_s or 0.0, True
         )
-
-
-def _short(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

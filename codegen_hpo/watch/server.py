@@ -167,7 +167,9 @@ def messages(folder: RunFolder, closing: threading.Event) -> Iterator[tuple[str,
                 beat = _BEAT_S
                 # looking takes the lock for a moment: seldom, so that it is in no writer's way
                 written = progress.end is None and folder.is_being_written()
-                yield "standing", standing(progress, written=written)
+                with reading(folder.path / "events.jsonl"):
+                    told = standing(progress, written=written)
+                yield "standing", told
             closing.wait(_LOOK_S)
             beat -= _LOOK_S
     except ConfigError as error:

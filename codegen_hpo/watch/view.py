@@ -3,11 +3,11 @@
 Text of models and of data is in it as it is, shortened: it is the page that takes none of it for markup.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from codegen_hpo.records import Event, trial_name
+from codegen_hpo.shown import number, plain
 from codegen_hpo.watch.progress import Progress
 
 _TEXT = 600  # characters of a call, a reason or an error; `show` has all of it
@@ -64,7 +64,7 @@ def trial_row(data: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": len(inner),
         "stopped": outcome["stopped"],
         "curve": inner[::step],
-        "call": _text(" ".join(f"{name}={_short(value)}" for name, value in call["arguments"].items())),
+        "call": _text(" ".join(f"{name}={number(value)}" for name, value in call["arguments"].items())),
         "reasoning": _text(call["reasoning"]),
         "error": _text(outcome["error"]),
     }
@@ -87,11 +87,7 @@ def attempt_row(event: Event) -> dict[str, Any]:
     }
 
 
-def _short(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
 def _text(value: object) -> str:
     """Text without characters that hide or turn it around, and no longer than anybody reads."""
-    kept = "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in str(value))
+    kept = plain(value)
     return kept if len(kept) <= _TEXT else kept[: _TEXT - 1] + "…"

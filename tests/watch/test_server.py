@@ -119,8 +119,13 @@ def test_a_run_that_is_damaged_meanwhile_is_told_and_ends_the_stream(ask: Ask, r
     assert reply.read() == b"\n"
 
 
-def test_events_of_another_make_are_trouble_too(write_run: Any, settings: Make, event: Make) -> None:
-    folder = write_run(settings(), event("trial", "c01/1", number="one"))
+@pytest.mark.parametrize(
+    ("kind", "data"), [("trial", {"number": "one"}), ("prepared", {"baselines": [{"name": "mean"}]})]
+)
+def test_events_of_another_make_are_trouble_too(
+    write_run: Any, settings: Make, event: Make, kind: str, data: dict[str, Any]
+) -> None:
+    folder = write_run(settings(), event(kind, "c01/1", **data))
     told = dict(messages(RunFolder.open(folder), threading.Event()))
     assert "cannot be read" in told["trouble"]
 
