@@ -53,7 +53,7 @@ def read_candidate_apart(source: str, *, name: str, author: str) -> Verdict:
     kind, payload = _ask(request)
     if kind == checker.STARVED:
         raise SandboxError(
-            f"the checker of generated code gave no answer in {checker.WALL_S:g} s: too little processor time",
+            f"the checker of generated code had no answer in {checker.WALL_S:g} s: too little processor time",
             hint="end what else keeps the processors busy, or do less at once, and go on",
         )
     if kind == checker.DIED:
@@ -91,7 +91,10 @@ class _Answer(BaseModel):
 
 
 def _died(reason: str) -> Finding:
-    what = {"time": f"it was stopped after {checker.CPU_S} s of processor time", "memory": "its memory ran out"}
+    what = {
+        "time": f"it was stopped after {checker.CPU_S} s of processor time",
+        "memory": "its memory ran out",
+    }
     message = (
         f"the checker cannot read this text, {what.get(reason, f'it ended with {reason}')}: "
         "it is too deeply nested or too large"
