@@ -14,6 +14,7 @@ MODULES = (
     "codegen_hpo.author.base",
     "codegen_hpo.author.fixed",
     "codegen_hpo.llm.ledger",
+    "codegen_hpo.loaded_model",
     "codegen_hpo.records",
     "codegen_hpo.rerun",
     "codegen_hpo.sandbox.base",
