@@ -14,7 +14,6 @@ from optuna.distributions import (
 )
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from codegen_hpo.errors import ConfigError
@@ -82,11 +81,6 @@ def export_studies(folder: RunFolder, storage: str, study_name: str = "") -> lis
                 study.set_user_attr(key, value)
             study.add_trials(_trials(part, history))
     return [Written(name, len(part.trials)) for name, part in zip(names, searched, strict=True)]
-
-
-def without_password(storage: str) -> str:
-    """The storage's URL, fit to be shown."""
-    return make_url(storage).render_as_string(hide_password=True)
 
 
 @contextmanager

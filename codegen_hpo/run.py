@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from codegen_hpo.agenthpo.tuning import resume_script
 from codegen_hpo.assistant.record import Record
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import is_recipe
+from codegen_hpo.consent import recorded_endpoint, require_agreed
 from codegen_hpo.engine.parts import MakeTuner, asker, find_sandbox
 from codegen_hpo.engine.places import Asked, FindSandbox, places
 from codegen_hpo.engine.session import Session
@@ -22,12 +22,12 @@ from codegen_hpo.errors import CodegenHpoError, ConfigError, reading
 from codegen_hpo.export.folder import export
 from codegen_hpo.export.notebook import export_notebook
 from codegen_hpo.export.onnx_folder import export_onnx
-from codegen_hpo.llm.endpoint import OPENAI, Endpoint
+from codegen_hpo.leaderboard import leaderboard
 from codegen_hpo.llm.ledger import Ledger, price_of
 from codegen_hpo.loaded_model import LoadedModel
-from codegen_hpo.objective.command import CommandObjective, folder_mark
+from codegen_hpo.objective.command import CommandObjective
 from codegen_hpo.objective.session import ObjectiveSession
-from codegen_hpo.objective.settings import PROPOSING, Aim, Commanded, SearchSettings
+from codegen_hpo.objective.settings import PROPOSING, Aim, SearchSettings
 from codegen_hpo.predict import model_of, predict, winner
 from codegen_hpo.records import Candidate, Member, Sink, Trial
 from codegen_hpo.report.notebook import run_html
@@ -107,38 +107,7 @@ class Run:
 
         `fallback` says why another tuner took a turn of the model's.
         """
-        history = self.history
-        metric = self.metric
-        rows = [
-            {
-                "name": t.name,
-                "candidate": t.candidate,
-                "proposed_by": t.call.proposed_by,
-                "status": t.outcome.status,
-                metric.name: t.score,
-                "seconds": t.outcome.seconds,
-                "parameters": t.outcome.parameters,
-                "fallback": t.call.fallback,
-            }
-            for t in history.trials
-        ]
-        rows += [
-            {
-                "name": b.name,
-                "candidate": "",
-                "proposed_by": "baseline",
-                "status": "ok",
-                metric.name: b.validation_score,
-                "seconds": b.seconds,
-                "parameters": 0,
-                "fallback": "",
-            }
-            for b in history.baselines
-        ]
-        frame = pd.DataFrame(rows)
-        return frame.sort_values(
-            metric.name, ascending=not metric.higher_is_better, na_position="last", ignore_index=True
-        )
+        return leaderboard(self.history, self.metric)
 
     @property
     def aim(self) -> Aim | None:
@@ -335,7 +304,7 @@ class Run:
             how = aim.commanded.how if aim.commanded else "in your process"
             _require_none((name for name, value in useless.items() if value), how)
             if aim.commanded:
-                _require_agreed(aim.commanded, trusted=trust_command, here=here)
+                require_agreed(aim.commanded, trusted=trust_command, here=here)
             with self._opened(sinks) as opened:
                 return self._resume_search(
                     aim, changed, base_url, opened, os.environ if environ is None else environ, here=here
@@ -344,7 +313,7 @@ class Run:
         settings = replace(recorded, budget=replace(recorded.budget, **changed), unsafe=unsafe)
         endpoint = None
         if settings.model and (author is None or needs_model(settings.tuner)):
-            endpoint = _recorded_endpoint(settings, base_url, os.environ if environ is None else environ)
+            endpoint = recorded_endpoint(settings, base_url, os.environ if environ is None else environ)
         asked = Asked(
             settings.device, settings.memory_bytes, settings.at_once, settings.threads, settings.folds
         )
@@ -384,7 +353,7 @@ class Run:
         settings = replace(settings, budget=replace(settings.budget, **changed))
         # a model that only proposed the space is not asked again
         asks = bool(settings.model) and needs_model(settings.tuner)
-        endpoint = _recorded_endpoint(settings, base_url, environ) if asks else None
+        endpoint = recorded_endpoint(settings, base_url, environ) if asks else None
         if aim.script:
             return resume_script(self.folder, aim, settings, endpoint, sinks, here=here)
         assert aim.command is not None
@@ -450,40 +419,3 @@ def _require_none(names: Iterable[str], how: str) -> None:
             "that is recorded",
             hint="leave it out",
         )
-
-
-def _require_agreed(command: Commanded, *, trusted: bool, here: bool) -> None:
-    """Raises ConfigError unless the user says that the command is theirs, and so is a new folder."""
-    if not trusted:
-        raise ConfigError(
-            f"the run's folder says which command is run, {command.how}: {command.text!r}",
-            hint="if that is your command: --trust-command",
-        )
-    if command.begun_in != folder_mark() and not here:
-        raise ConfigError(
-            "the run was begun in another working folder; its command may mean other files in this one",
-            hint="cd to the folder where it was begun, or --here if this one is right",
-        )
-
-
-def _recorded_endpoint(
-    settings: Settings | SearchSettings, base_url: str | None, environ: Mapping[str, str]
-) -> Endpoint | None:
-    """The endpoint of a resumed run. A key is not sent to an address that only the run's folder names.
-
-    Raises ConfigError if the recorded endpoint is neither OpenAI's, nor on this machine, nor configured now.
-    """
-    configured = base_url or environ.get("OPENAI_BASE_URL") or ""
-    host = urlsplit(settings.endpoint).hostname or ""
-    if not configured and settings.endpoint != OPENAI and host not in ("localhost", "127.0.0.1", "::1"):
-        raise ConfigError(
-            f"the run's model is {settings.model} at {settings.endpoint}, which is not configured here",
-            hint=f"if you trust that address: --base-url {settings.endpoint}",
-        )
-    return Endpoint.resolve(
-        base_url=configured or settings.endpoint,
-        model=settings.model,
-        temperature=settings.temperature,
-        max_tokens=settings.reply_tokens,
-        environ=environ,
-    )

@@ -2,7 +2,10 @@
 
 import re
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# control characters but tab and newline, and what hides a text or turns its direction around
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 
 
 def plain(text: object) -> str:
@@ -20,3 +23,8 @@ def number(value: object) -> str:
 def counted(count: int, noun: str) -> str:
     """ "1 trial", "2 trials"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def without_password(text: str) -> str:
+    """The text without the users and passwords of the addresses in it."""
+    return re.sub(r"//[^/\s]*@", "//", text)

@@ -18,7 +18,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.fitting import fit
 from codegen_hpo.minimizing import minimize
 from codegen_hpo.objective.base import Infeasible
-from codegen_hpo.optuna_export import Written, distribution, export_studies, parameter, without_password
+from codegen_hpo.optuna_export import Written, distribution, export_studies, parameter
 from codegen_hpo.records import Check, Epoch, Job, Outcome
 from codegen_hpo.run import Run
 from codegen_hpo.space import Choice, Float
@@ -175,10 +175,6 @@ def test_the_command_names_the_studies(run: Run, storage: str) -> None:
     assert result.exit_code == 0, result.output
     assert "from the command-c01: 7 trials" in result.output
     assert "optuna-dashboard sqlite:///" in result.output
-
-
-def test_a_password_is_not_shown() -> None:
-    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 def test_the_command_wants_one_of_its_two_kinds(run: Run, tmp_path: Path) -> None:

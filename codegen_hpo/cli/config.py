@@ -10,6 +10,7 @@ from codegen_hpo.cli.configuration import Configuration, leaves, read_configurat
 from codegen_hpo.cli.configuration_file import GENERAL, PROJECT, Keys, options_of, user_file
 from codegen_hpo.cli.parameters import json_option
 from codegen_hpo.llm.endpoint import Endpoint
+from codegen_hpo.shown import without_password
 
 
 class Row(NamedTuple):
@@ -97,11 +98,11 @@ def _row(path: Keys, name: str, option: click.Option, configuration: Configurati
 
 
 def _shown(value: Any) -> str:
-    """A value as it is typed."""
+    """A value as it is typed, without passwords."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
         return ",".join(map(_shown, value))
     if isinstance(value, str | int | float | os.PathLike):
-        return str(value)
+        return without_password(str(value))
     return ""

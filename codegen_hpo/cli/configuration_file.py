@@ -2,7 +2,8 @@
 
 Not a secret, which would be copied and committed with it. In the working folder, whose file may have come
 with somebody else's work and is read without a word, no address on another machine either: prompts and the
-key would go there. What takes away a protection is said on the command line only: it is no environment
+key would go there, nor one that a run's rows and scores are sent to, nor a path outside of the folder. What
+takes away a protection is said on the command line only: it is no environment
 variable either.
 """
 
@@ -18,10 +19,13 @@ import click
 
 from codegen_hpo.cli.configured_value import Value, checked
 from codegen_hpo.errors import ConfigError
+from codegen_hpo.shown import without_password
 
 PROJECT = Path("codegen-hpo.toml")
 # keys in front of the tables → the environment's variable, which goes before any file
 GENERAL = {"model": "CODEGEN_HPO_MODEL", "base-url": "OPENAI_BASE_URL", "runs": "CODEGEN_HPO_RUNS"}
+# options that send what a run holds elsewhere, or open it to others
+_ABROAD = ("host", "optuna", "sink", "workers")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SECRET_KEY = re.compile(r"key$|secret|passw|credential|token$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(sk-|hf_|gsk_|ghp_)\w", re.IGNORECASE)
@@ -50,6 +54,8 @@ def read_file(file: Path, commands: click.Group) -> dict[Keys, Value]:
         values[keys] = checked(value, option, f"{file}: {shown}")
         if keys[-1] == "base-url":
             _require_safe(str(values[keys]), file)
+        if file == PROJECT:
+            _require_inside(keys[-1], option, values[keys])
     return values
 
 
@@ -126,10 +132,14 @@ def _require_no_secret(data: Mapping[str, Any], file: Path) -> None:
     for key, value in data.items():
         if isinstance(value, dict):
             _require_no_secret(value, file)
-        elif _SECRET_KEY.search(key) or (isinstance(value, str) and _SECRET_VALUE.match(value)):
+        elif _SECRET_KEY.search(key) or any(
+            isinstance(one, str) and (_SECRET_VALUE.match(one) or without_password(one) != one)
+            for one in (value if isinstance(value, list) else [value])
+        ):
             raise ConfigError(
                 f"{file}: {key} looks like a secret, and a file is read, copied and committed",
-                hint="take it out, and export OPENAI_API_KEY=...; if others may have seen it, make a new one",
+                hint="take it out, and export OPENAI_API_KEY=..., or of an address the option's variable; "
+                "if others may have seen it, make a new one",
             )
 
 
@@ -149,3 +159,14 @@ def _require_safe(url: str, file: Path) -> None:
             f"{file}: base-url is another machine, and your key and prompts would go there",
             hint=f"if you trust it: put it into {user_file()}, or export OPENAI_BASE_URL",
         )
+
+
+def _require_inside(name: str, option: click.Option, value: Value) -> None:
+    """Raises ConfigError if the working folder's file sends something out of that folder."""
+    own = f"put it into {user_file()}, into the environment or on the command line, if you want it"
+    if name in _ABROAD:
+        raise ConfigError(f"{PROJECT}: {name} says where a run's data goes, or who reads it", hint=own)
+    if isinstance(option.type, click.Path) or name == "runs":
+        for text in value if isinstance(value, list) else [str(value)]:
+            if Path(text).is_absolute() or ".." in Path(text).parts:
+                raise ConfigError(f"{PROJECT}: {name} = {text!r} lies outside of this folder", hint=own)

@@ -79,7 +79,8 @@ def _tell(output: Path, files: list[Path], *, as_json: bool) -> None:
 
 def _studies(run: Path, storage: str, study_name: str, *, as_json: bool) -> None:
     from codegen_hpo.cli.terminal import counted, plain, print_json
-    from codegen_hpo.optuna_export import export_studies, without_password
+    from codegen_hpo.optuna_export import export_studies
+    from codegen_hpo.shown import without_password
     from codegen_hpo.store.folder import RunFolder
 
     logging.getLogger("optuna").setLevel(logging.WARNING)  # a line a study on stderr, beside ours

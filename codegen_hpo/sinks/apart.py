@@ -1,7 +1,6 @@
 """A tracker on a thread of its own, so that it neither slows a run nor ends it."""
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -9,6 +8,7 @@ from typing import Protocol
 
 from codegen_hpo.records import Event
 from codegen_hpo.sandbox.plain_text import short
+from codegen_hpo.shown import without_password
 
 _log = logging.getLogger(__name__)
 CLOSE_S = 30.0  # that the end of a run waits for a tracker that gets no further
@@ -94,8 +94,3 @@ class Apart:
                 self._label,
                 short(without_password(" ".join(what.split())), _TOLD_BYTES),
             )
-
-
-def without_password(text: str) -> str:
-    """The text without the users and passwords of the URIs in it."""
-    return re.sub(r"//[^/\s]*@", "//", text)

@@ -44,8 +44,9 @@ class CsvFile:
         with self._path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            whole = file.read().rpartition(b"\n")[0].decode()
-            if not whole:
+            content = file.read()
+            whole = content.rpartition(b"\n")[0].decode(errors="replace")
+            if _line(COLUMNS).startswith(content):  # empty, or a kill left the first line torn
                 file.truncate(0)
                 file.write(_line(COLUMNS))
                 self._known: set[str] = set()
@@ -54,7 +55,7 @@ class CsvFile:
             if tuple(rows.fieldnames or ()) != COLUMNS:
                 raise StorageError(f"{path} is a table of something else", hint="name another file")
             self._known = {row["trial"] for row in rows if row["run"] == run}
-            file.truncate(len(whole.encode()) + 1)  # without a last line that a kill left torn
+            file.truncate(content.rindex(b"\n") + 1)  # without a last line that a kill left torn
 
     def receive(self, event: Event) -> None:
         """Writes the row of a trial; see `apart.Tracker`."""

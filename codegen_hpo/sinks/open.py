@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Event, Sink
-from codegen_hpo.sinks.apart import Apart, Tracker, without_password
+from codegen_hpo.shown import without_password
+from codegen_hpo.sinks.apart import Apart, Tracker
 
 
 class Following(NamedTuple):

@@ -77,6 +77,7 @@ def test_a_recipe_passes_every_static_gate(number: int, kind: Kind) -> None:
     assert all(dimension.description for dimension in candidate.space.values())
 
 
+@pytest.mark.slow
 @every_recipe
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_recipe_trains_at_every_corner_of_its_space(number: int, shape: str) -> None:
@@ -101,6 +102,7 @@ def test_a_recipe_trains_at_every_corner_of_its_space(number: int, shape: str) -
         assert torch.isfinite(model(x_num, x_cat)).all()
 
 
+@pytest.mark.slow
 @every_recipe
 def test_a_recipe_lowers_its_loss(number: int) -> None:
     function = load(read(number))
@@ -175,6 +177,7 @@ def test_large_tables_begin_with_large_batches(rows: int, expected: int) -> None
         assert is_recipe(source)
 
 
+@pytest.mark.slow
 def test_training_arguments_that_do_nothing_for_the_task_are_left_out() -> None:
     for number in range(1, len(RECIPES) + 1):
         assert {"loss", "target_transform"} <= set(read(number, "regression").space)

@@ -60,6 +60,7 @@ def test_a_time_is_one_in_every_benchmark(given: list[str], tmp_path: Path) -> N
     assert "is not a time above zero" in result.output
 
 
+@pytest.mark.slow
 def test_the_password_of_an_endpoint_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = "http://someone:hunter2@localhost:1/v1"
     arguments = [

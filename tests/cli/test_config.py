@@ -178,6 +178,13 @@ def test_a_variable_reaches_the_command_of_a_group(program: Cli, monkeypatch: py
         ("base-url = 'https://evil.example/v1'", "your key and prompts would go there"),
         ("[fit]\nbase-url = 'http://localhost.evil.example/v1'", "your key and prompts would go there"),
         ("base-url = 'http://['", "base-url is no address"),
+        ("[fit]\nworkers = 'ray://192.0.2.1:10001'", "workers says where a run's data goes"),
+        ("[resume]\nsink = ['mlflow:http://192.0.2.1:5000']", "sink says where a run's data goes"),
+        ("[serve]\nhost = '0.0.0.0'", "who reads it"),
+        ("[export]\noptuna = 'sqlite:///x.db'", "optuna says where"),
+        ("[report]\noutput = '/etc/motd'", "lies outside of this folder"),
+        ("[predict]\noutput = '../x.csv'", "lies outside of this folder"),
+        ("runs = '/srv/runs'", "lies outside of this folder"),
     ],
 )
 def test_what_a_file_may_not_say_ends_every_command_but_says_what_to_do(
@@ -199,6 +206,9 @@ def test_what_a_file_may_not_say_ends_every_command_but_says_what_to_do(
         "[llm.deep]\npassword = 'hunter2'",
         "base-url = 'http://me:hunter2@localhost/v1'",
         "base-url = 'http://localhost/v1?key=hunter2'",
+        "[fit]\nsink = ['mlflow:postgresql://me:hunter2@h/db']",
+        "[fit]\nsink = ['sk-hunter2']",
+        "[export]\noptuna = 'postgresql://me:hunter2@h/db'",
     ],
 )
 def test_a_secret_is_refused_and_not_repeated(
@@ -223,6 +233,7 @@ def test_neither_the_key_nor_a_password_is_shown(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "hunter2")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:hunter2@models.example/v1?k=hunter2")
+    monkeypatch.setenv("CODEGEN_HPO_FIT_SINK", "mlflow:postgresql://me:hunter2@h/db")
     rows = shown()
     assert rows["base-url"] == ("http://models.example/v1", "environment, OPENAI_BASE_URL")
     assert rows["OPENAI_API_KEY"] == ("set; not shown", "environment only")

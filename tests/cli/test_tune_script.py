@@ -237,6 +237,7 @@ def test_an_unknown_tuner_is_told_all_that_there_are(cli: Cli) -> None:
     assert "one of agenthpo, random, tpe" in " ".join(err.split())
 
 
+@pytest.mark.slow
 def test_a_run_without_a_space_says_what_it_is_and_begun_again_asks_anew(cli: Cli, tmp_path: Path) -> None:
     wanted = {"name": "lr", "kind": "float", "low": 0.01, "high": 1.0, "log": True, "options": []}
     good = [wanted | {"description": ""}]
@@ -295,6 +296,7 @@ def test_a_resumed_run_goes_on_and_asks_nothing_twice(cli: Cli, tmp_path: Path) 
         assert len(server.requests) == asked + 7
 
 
+@pytest.mark.slow
 def test_repeats_are_held_against_random_search_and_go_on_where_they_were(cli: Cli, tmp_path: Path) -> None:
     with ScriptedServer(ScriptAgent()) as server:
         given = ("--space", "space.toml", "--trials", "3", "--repeats", "2", "--price", "1,2")

@@ -146,6 +146,7 @@ def test_a_child_that_fails_in_any_way_is_one_finding(changed, check, rule, says
     assert says in finding.message
 
 
+@pytest.mark.slow
 def test_a_text_is_not_blamed_for_a_machine_that_is_busy(changed):
     waits = "was = checker.check; checker.check = lambda request: (time.sleep(1.2), was(request))[1]"
     changed(f"import time; {QUICK}; {waits}")
@@ -159,6 +160,7 @@ def test_a_machine_on_which_a_check_gets_nowhere_is_a_fault_of_the_host(changed)
     assert raised.value.hint
 
 
+@pytest.mark.slow
 def test_a_checker_that_was_killed_is_replaced():
     before = read("import os\n")
     for number in (signal.SIGKILL, signal.SIGTERM):
@@ -175,6 +177,7 @@ def test_a_checker_that_cannot_start_is_a_fault_of_the_host(changed, monkeypatch
         read("x = 1\n")
 
 
+@pytest.mark.slow
 def test_an_interrupted_check_does_not_answer_for_the_next_text(changed):
     changed(
         "import time; from codegen_hpo.contract import checker; was = checker.check; "

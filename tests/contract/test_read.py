@@ -196,6 +196,7 @@ annotations = st.one_of(
 HUGE = "0x" + "f" * 5000  # Python refuses to write so many digits
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(annotations, st.one_of(numbers, st.booleans(), st.none(), st.text(max_size=4)).map(repr))
 @example(f"Literal[{HUGE}]", "0")

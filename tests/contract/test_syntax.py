@@ -72,6 +72,7 @@ WORST = {
 
 
 # each takes a second or two; where libcst meets such text unprepared, it takes hours or ends the process
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("source", WORST.values(), ids=WORST.keys())
 def test_the_worst_inputs_are_refused_in_little_time(source):

@@ -98,6 +98,7 @@ def test_what_writing_it_raises_is_raised_when_it_is_taken(start: Start, source:
     assert history.final is not None
 
 
+@pytest.mark.slow
 def test_a_draft_that_nobody_takes_any_more_is_in_the_record_and_not_paid_twice(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
@@ -160,6 +161,7 @@ class Model:
 OF_MODEL = {"author": None, "tuner": None, "model": "scripted", "candidates": 2, "unsafe": True}
 
 
+@pytest.mark.slow
 def test_a_model_is_asked_for_calls_while_it_writes_the_next_draft(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
@@ -183,6 +185,7 @@ def test_a_model_is_asked_for_calls_while_it_writes_the_next_draft(
     assert run.ledger.total.requests == len(files)
 
 
+@pytest.mark.slow
 def test_a_kill_anywhere_loses_no_reply_that_was_recorded(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_reply_without_a_function_is_an_attempt_that_is_answered(
     assert not second.findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bad",
     [

@@ -305,6 +305,7 @@ def told(run: Run) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_a_kill_after_the_search_changes_nothing_and_repeats_no_job(
     waves: Callable[..., Run], source: str, tmp_path: Path, parallel: int

@@ -235,6 +235,7 @@ def reason(place: Place, parts: Parts) -> str:
     return charge(place.mixed, trained.outputs, outputs, trained.device)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
 def test_a_model_that_needs_only_the_row_and_its_weights_passes(place: Place, parts: Parts) -> None:
     assert reason(place, parts) == ""

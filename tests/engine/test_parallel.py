@@ -148,6 +148,7 @@ def test_the_limits_of_a_budget_count_the_trials_under_way(start: Start) -> None
     assert history.ended == "5 trials are done"
 
 
+@pytest.mark.slow
 def test_a_kill_after_any_event_changes_no_proposal(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def the_run(folder: Path) -> Run:
     return Run.open(next(folder.iterdir()))
 
 
+@pytest.mark.slow
 def test_a_kill_after_any_event_changes_neither_proposals_nor_what_is_paid(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_two_processes_cannot_write_one_run(start: Start, source: str, sandbox: 
         other.resume(author=ScriptedAuthor([source]), sandbox=sandbox)
 
 
+@pytest.mark.slow
 def test_replies_of_a_model_are_not_paid_twice(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path, small_table: pd.DataFrame
 ) -> None:
@@ -223,6 +225,7 @@ def test_a_resumed_search_tells_its_own_end(start: Start, source: str, sandbox: 
     assert (run.history.ended, run.history.limit) == ("3 trials are done", "trials")
 
 
+@pytest.mark.slow
 def test_a_check_that_ran_out_of_time_is_not_made_again(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

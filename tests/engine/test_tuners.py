@@ -135,6 +135,7 @@ def test_too_few_trials_for_a_tuner_are_refused_before_a_model_is_paid(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_model_may_tune_what_the_cookbook_wrote(tmp_path: Path, task: Task) -> None:
     with ScriptedServer(answers("")) as server:
         options = {

@@ -60,6 +60,7 @@ def test_when_the_time_is_up_children_are_killed_too(tmp_path: Path) -> None:
     assert not none_left(lambda: [pid] if alive(pid) else [])
 
 
+@pytest.mark.slow
 def test_a_child_that_left_the_group_with_the_pipe_is_not_waited_for() -> None:
     code = (
         "import subprocess, sys\n"

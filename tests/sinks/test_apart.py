@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from codegen_hpo.records import Event
-from codegen_hpo.sinks.apart import Apart, without_password
+from codegen_hpo.shown import without_password
+from codegen_hpo.sinks.apart import Apart
 
 
 def event(number: int) -> Event:

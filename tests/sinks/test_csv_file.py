@@ -47,12 +47,13 @@ def test_a_resume_writes_only_what_is_new(
     ]
 
 
-def test_a_file_of_something_else_is_left_alone(tmp_path: Path, events: list[Event]) -> None:
+@pytest.mark.parametrize("text", ["fare,miles\n1,2\n3,4", '{"a": 1}', "run,trial,other"])
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path, events: list[Event], text: str) -> None:
     path = tmp_path / "taxis.csv"
-    path.write_text("fare,miles\n1,2\n3,4")
+    path.write_text(text)
     with pytest.raises(StorageError, match="something else"):
         write(path, "r1", events)
-    assert path.read_text() == "fare,miles\n1,2\n3,4"
+    assert path.read_text() == text
 
 
 def test_an_empty_run_has_a_header(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_a_child_that_ends_is_told_with_all_it_sent(guarded: Callable[..., Resul
     assert result.printed == b"hello\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "fate", "detail"),
     [
@@ -93,6 +94,7 @@ def test_processes_are_ended_where_no_filter_forbids_them(
     assert time.monotonic() - before < 15  # it does not wait for them
 
 
+@pytest.mark.slow
 @linux
 def test_sixty_jobs_leave_nothing_in_the_server(apart: Callable[..., Any]) -> None:
     def leave_threads(fd: int) -> None:

@@ -97,6 +97,7 @@ def gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_its_hello_tells_what_a_child_was_refused(served: Served) -> None:
     hello = served.hello()
     assert {"network", "process", "exec", "signals", "writing", "server"} == set(hello["refused"])
@@ -104,17 +105,20 @@ def test_its_hello_tells_what_a_child_was_refused(served: Served) -> None:
     assert served.children() == []
 
 
+@pytest.mark.slow
 def test_a_host_that_leaves_at_once_is_not_waited_for(served: Served) -> None:
     served.stdin.close()
     assert served.process.wait(30) == 0  # torch is imported first
 
 
+@pytest.mark.slow
 def test_an_idle_worker_ends_with_its_host(served: Served) -> None:
     served.hello()
     served.stdin.close()
     assert served.process.wait(GONE_S) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "construct",
     [
@@ -133,6 +137,7 @@ def test_a_busy_worker_ends_with_its_host_and_takes_the_child_along(served: Serv
     assert gone(child)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_takes_the_child_along(served: Served) -> None:
     served.hello()
     served.start(sample_source(construct=IGNORES + "while True: pass"))
@@ -145,6 +150,7 @@ def test_a_worker_that_is_killed_takes_the_child_along(served: Served) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closes", ["stdin", "stdout"])
 def test_a_large_result_that_nobody_reads_does_not_keep_it(served: Served, closes: str) -> None:
     served.hello()
@@ -160,6 +166,7 @@ def test_a_large_result_that_nobody_reads_does_not_keep_it(served: Served, close
     assert served.process.wait(GONE_S) == 0
 
 
+@pytest.mark.slow
 def test_a_whole_large_result_arrives(served: Served) -> None:
     served.hello()
     served.start(sample_source().replace("super().__init__()", BIG))
@@ -170,6 +177,7 @@ def test_a_whole_large_result_arrives(served: Served) -> None:
     assert json.loads(frame.payload)["fate"] == "exited"
 
 
+@pytest.mark.slow
 def test_readable_paths_are_all_that_a_child_can_open(tmp_path: Path) -> None:
     pytest.importorskip("landlock")
     import landlock
@@ -191,6 +199,7 @@ def test_readable_paths_are_all_that_a_child_can_open(tmp_path: Path) -> None:
         served.end()
 
 
+@pytest.mark.slow
 def test_a_spare_that_died_is_replaced_and_its_job_done(served: Served) -> None:
     served.hello()
     for _ in range(2):
@@ -207,6 +216,7 @@ def test_a_spare_that_died_is_replaced_and_its_job_done(served: Served) -> None:
         assert json.loads(frame.payload)["fate"] == "exited"
 
 
+@pytest.mark.slow
 def test_a_spare_ends_with_its_worker(served: Served) -> None:
     served.hello()
     deadline = time.monotonic() + 10

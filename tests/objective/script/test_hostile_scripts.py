@@ -88,6 +88,7 @@ def tuned(exp: Path, faults: list[str], timeout_s: float, listener: Listener, tr
     return Run.open(folder.path)
 
 
+@pytest.mark.slow
 def test_each_failure_is_recorded_and_told_in_the_next_prompt(exp: Path) -> None:
     faults, trials = [code for code, _, _ in FAULTS.values()], len(FAULTS) + 2
     listener = Listener(trials)

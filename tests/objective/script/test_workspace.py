@@ -84,6 +84,7 @@ def test_runs_of_any_name_and_a_folder_that_holds_nothing_else_are_not_copied(
     assert not (workspace.path / "repeats").exists()
 
 
+@pytest.mark.slow
 def test_what_this_program_prints_into_the_folder_is_not_copied(folder: Path) -> None:
     code = (
         "from codegen_hpo.objective.script.original import Original\n"
