@@ -13,7 +13,9 @@ import codegen_hpo.testing
 MODULES = (
     "codegen_hpo.author.base",
     "codegen_hpo.author.fixed",
+    "codegen_hpo.estimators.base",
     "codegen_hpo.llm.ledger",
+    "codegen_hpo.loaded_model",
     "codegen_hpo.records",
     "codegen_hpo.rerun",
     "codegen_hpo.sandbox.base",
@@ -55,5 +57,7 @@ def write_reference(folder: Path) -> None:
 
 if __name__ == "__main__":
     to = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/api")
+    for estimator in (codegen_hpo.CodegenRegressor, codegen_hpo.CodegenClassifier):
+        del estimator.set_score_request  # scikit-learn's, whose text is that of its inner works
     write_reference(to)
     print(f"{to / 'index.html'}")

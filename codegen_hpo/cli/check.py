@@ -16,7 +16,7 @@ def command(file: Path, as_json: bool) -> int:
 
     Nothing is executed. Exit code 0 when every static gate passes, 6 otherwise.
     """
-    from codegen_hpo.cli.terminal import plain, print_json
+    from codegen_hpo.cli.terminal import counted, plain, print_json
     from codegen_hpo.contract import code_frame, read_candidate_apart
     from codegen_hpo.errors import ConfigError, NoCandidateError
     from codegen_hpo.store import codec
@@ -41,7 +41,8 @@ def command(file: Path, as_json: bool) -> int:
         )
     elif verdict.candidate:
         space = verdict.candidate.space
-        click.echo(f"{plain(file)}: meets the contract; {len(space)} hyperparameters: {', '.join(space)}")
+        said = counted(len(space), "hyperparameter")
+        click.echo(f"{plain(file)}: meets the contract; {said}: {', '.join(space)}")
     else:
         click.echo(plain(code_frame(source, verdict.findings)))
     return 0 if verdict.candidate else NoCandidateError.exit_code

@@ -120,10 +120,10 @@ def _print_code(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_attempts(rows: list[dict[str, Any]]) -> None:
-    from codegen_hpo.cli.terminal import plain
+    from codegen_hpo.cli.terminal import counted, plain
 
     for row in rows:
-        result = f"{len(row['findings'])} findings" if row["findings"] else "passed every gate"
+        result = counted(len(row["findings"]), "finding") if row["findings"] else "passed every gate"
         click.echo(plain(f"{row['candidate']} attempt {row['attempt']}: {result}  ({row['file']})"))
         if row["frame"]:
             click.echo(plain(row["frame"]) + "\n")

@@ -44,12 +44,18 @@ def start_checker() -> None:
 def read_candidate_apart(source: str, *, name: str, author: str) -> Verdict:
     """What `read_candidate` says of `source`, or one finding if the checker died of it.
 
-    Raises SandboxError when the checker cannot be started, whatever the text is.
+    Raises SandboxError when the checker cannot be started, or gets too little of the processor, whatever the
+    text is.
     """
     if len(source) > MAX_BYTES:  # refused by its size, before any parser: no need to send it anywhere
         return read_candidate(source, name=name, author=author)
     request = json.dumps({"source": source, "name": name, "author": author}).encode()
     kind, payload = _ask(request)
+    if kind == checker.STARVED:
+        raise SandboxError(
+            f"the checker of generated code had no answer in {checker.WALL_S:g} s: too little processor time",
+            hint="end what else keeps the processors busy, or do less at once, and go on",
+        )
     if kind == checker.DIED:
         return Verdict(None, (_died(payload.decode("ascii", "replace")),))
     try:
@@ -85,7 +91,10 @@ class _Answer(BaseModel):
 
 
 def _died(reason: str) -> Finding:
-    what = {"time": f"it was stopped after {checker.CHECK_S} s", "memory": "its memory ran out"}
+    what = {
+        "time": f"it was stopped after {checker.CPU_S} s of processor time",
+        "memory": "its memory ran out",
+    }
     message = (
         f"the checker cannot read this text, {what.get(reason, f'it ended with {reason}')}: "
         "it is too deeply nested or too large"
@@ -128,10 +137,10 @@ class _Checker:
     def ask(self, request: bytes) -> tuple[bytes, bytes]:
         """The kind and the payload of the answer. Raises OSError when the process is gone."""
         assert self._process.stdin is not None
-        with _ended_after(self._process, checker.CHECK_S + START_S):
+        with _ended_after(self._process, checker.WALL_S + START_S):
             self._process.stdin.write(checker.HEADER.pack(checker.REQUEST, len(request)) + request)
             self._process.stdin.flush()
-            return self._read(checker.ANSWER, checker.DIED)
+            return self._read(checker.ANSWER, checker.DIED, checker.STARVED)
 
     def end(self) -> str:
         """Ends it and its child, if it has one. What it printed on stderr."""

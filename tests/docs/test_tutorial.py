@@ -21,6 +21,7 @@ from codegen_hpo.testing.brain import drawing_brain
 
 PAGE = "tutorial.md"
 ADDRESS = "http://localhost:8000/v1"  # of the page's model
+WALLED = ("FIT", "RESUME", "RERUN", "PREDICT")  # commands that run its code
 
 GOOD = '''\
 from typing import Annotated
@@ -114,10 +115,11 @@ def wall() -> str:
 def test_the_tutorial_runs(blocks, run_python, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "tutorial"}
+    around = wall()
     environment = os.environ | {
         "NO_COLOR": "1",
         "COLUMNS": "120",
-        "CODEGEN_HPO_FIT_SANDBOX": wall(),
+        **{f"CODEGEN_HPO_{command}_SANDBOX": around for command in WALLED},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     with ScriptedServer([replies.code(BAD), replies.code(GOOD), *[drawing_brain(GOOD)] * 20]) as server:

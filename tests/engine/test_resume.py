@@ -234,7 +234,7 @@ def test_a_check_that_ran_out_of_time_is_not_made_again(
             if event.kind == "attempt":
                 raise Killed
 
-    stalling = "from codegen_hpo.contract import checker; checker.CHECK_S = 1; "
+    stalling = "from codegen_hpo.contract import checker; checker.CPU_S = 1; "
     stalling += "checker.check = lambda _: max(iter(int, 1))"
     with monkeypatch.context() as patch:
         apart._end()
