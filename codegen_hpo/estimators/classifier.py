@@ -30,7 +30,8 @@ class CodegenClassifier(ClassifierMixin, CodegenEstimator):  # type: ignore[misc
 
     def predict(self, X: ArrayLike | pd.DataFrame) -> NDArray[Any]:  # noqa: N803
         """(rows,) the likeliest class of each row."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
     def predict_proba(self, X: ArrayLike | pd.DataFrame) -> Floats:  # noqa: N803
         """(rows, n_classes) float64 probabilities, in the order of `classes_`."""
