@@ -24,7 +24,7 @@ class CodegenClassifier(ClassifierMixin, CodegenEstimator):  # type: ignore[misc
         check_classification_targets(target.to_numpy())
         self.classes_, codes = np.unique(target.to_numpy(), return_inverse=True)
         if len(self.classes_) == 1:
-            raise ValueError(f"y has 1 class, {self.classes_[0]!r}: there is nothing to tell apart")
+            raise ValueError(f"y has 1 class, {self.classes_[0]}: there is nothing to tell apart")
         kind: Kind = "binary" if len(self.classes_) == 2 else "multiclass"
         return self._fit_run(features, pd.Series(codes, name=target.name), kind)
 
