@@ -41,9 +41,9 @@ def read_features(estimator: BaseEstimator, X: ArrayLike | pd.DataFrame, names: 
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, reset=False, skip_check_array=True)
         _require_size(estimator, X, 1)
-    else:
-        X = pd.DataFrame(validate_data(estimator, X, reset=False, dtype=None, ensure_all_finite="allow-nan"))  # noqa: N806
-    return as_columns(X.set_axis(names, axis=1))
+        return as_columns(X.set_axis(names, axis=1))
+    values = validate_data(estimator, X, reset=False, dtype=None, ensure_all_finite="allow-nan")
+    return as_columns(pd.DataFrame(values, columns=names))
 
 
 def read_rows(
@@ -57,19 +57,20 @@ def read_rows(
 
     The estimator learns its columns.
     """
-    name = level_name(getattr(y, "name", None) or "y") or "y"
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, y, reset=True, skip_check_array=True)
         _require_size(estimator, X, FEWEST)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(X, y)
-        if missing := int(pd.isna(y).sum()):
-            raise ValueError(f"Input y contains NaN in {missing} of {len(y)} rows. Leave these rows out.")
-        assert_all_finite(y, input_name="y")
+        labels = column_or_1d(y, warn=True)
+        check_consistent_length(X, labels)
+        if missing := int(pd.isna(labels).sum()):
+            raise ValueError(
+                f"Input y contains NaN in {missing} of {len(labels)} rows. Leave these rows out."
+            )
+        assert_all_finite(labels, input_name="y")
         with value_errors():
             features = as_columns(X)
     else:
-        X, y = validate_data(  # noqa: N806
+        values, labels = validate_data(
             estimator,
             X,
             y,
@@ -79,10 +80,11 @@ def read_rows(
             ensure_min_samples=FEWEST,
             y_numeric=numeric,
         )
-        features = pd.DataFrame(X, columns=[f"x{number}" for number in range(X.shape[1])])
+        features = pd.DataFrame(values, columns=[f"x{number}" for number in range(values.shape[1])])
+    name = level_name(getattr(y, "name", None) or "y") or "y"
     while name in features.columns:
         name += "_"
-    return Rows(features, pd.Series(np.asarray(y, dtype=np.float64 if numeric else None), name=name))
+    return Rows(features, pd.Series(np.asarray(labels, dtype=np.float64 if numeric else None), name=name))
 
 
 def _require_size(estimator: BaseEstimator, frame: pd.DataFrame, fewest: int) -> None:
