@@ -7,6 +7,7 @@ from pathlib import Path
 
 from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import RECIPES
+from codegen_hpo.engine.budget_check import checked_budget
 from codegen_hpo.engine.parts import MakeTuner, asker
 from codegen_hpo.engine.places import Asked, places
 from codegen_hpo.engine.pruning import check_prune
@@ -102,6 +103,7 @@ def fit(
     """
     check_prune(prune)
     check_sinks(sinks)
+    budget = checked_budget(budget or Budget(), price)
     for name, value, least in (("reseed", reseed, 0), ("ensemble", ensemble, 1)):
         if value < least:
             raise ConfigError(f"{name} is {value}", hint=f"it is a number from {least}")
@@ -118,7 +120,6 @@ def fit(
         )
     by_model = endpoint is not None and not own
     count = candidates or (1 if by_model or author else 2)
-    budget = budget or Budget()
     task = task.in_folds(folds)
     count_folds = len(task.split.trainings)
     asked = Asked(device, memory_bytes, parallel, threads, count_folds)

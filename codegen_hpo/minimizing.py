@@ -1,6 +1,5 @@
 """Tunes any objective from Python. The command line's `tune` is a thin layer over this file."""
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codegen_hpo.engine.budget_check import above_zero, at_least_one, checked_budget, is_whole
 from codegen_hpo.engine.parts import asker
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import ConfigError
@@ -147,13 +147,13 @@ def minimize(
     settings = SearchSettings(
         tuner=tuner,
         tuning=tuning or TunerOptions(),
-        parallel=_at_least_one("parallel", parallel),
+        parallel=at_least_one("parallel", parallel),
         seed=_in_range(seed),
         endpoint=endpoint.url if endpoint else "",
         model=endpoint.model if endpoint else "",
         temperature=temperature,
         price=price,
-        reply_s=_above_zero("reply_s", reply_s),
+        reply_s=above_zero("reply_s", reply_s),
         reply_tokens=reply_tokens,
         budget=budget,
     )
@@ -235,49 +235,7 @@ def endpoint_for(
     return endpoint
 
 
-def checked_budget(budget: Budget, price: tuple[float, float] | None) -> Budget:
-    """The budget, if a search within it ends. Raises ConfigError."""
-    for name in ("trials", "patience", "tokens"):
-        limit = getattr(budget, name)
-        if limit is not None:
-            _at_least_one(name, limit)
-    for name in ("seconds", "usd"):
-        limit = getattr(budget, name)
-        if limit is not None:
-            _above_zero(name, limit)
-    if budget.trials is None and budget.seconds is None and budget.patience is None:
-        raise ConfigError("the search has no end", hint="give trials, seconds or patience")
-    if budget.usd is not None and price is None:
-        raise ConfigError(
-            f"a cost of {budget.usd:g} USD cannot be kept to: the model's price is not known",
-            hint="give the price: USD per million tokens, in and out",
-        )
-    return budget
-
-
 def _in_range(seed: int) -> int:
-    if not _is_whole(seed) or not 0 <= seed < 2**32:
+    if not is_whole(seed) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed is {seed}, expected 0 to {2**32 - 1}", hint="any number in it will do")
     return seed
-
-
-def _at_least_one(name: str, count: int) -> int:
-    if not _is_whole(count) or count < 1:
-        raise ConfigError(
-            f"{name} is {count!r}, expected a whole number, 1 or more",
-            hint="a search makes at least one call",
-        )
-    return count
-
-
-def _above_zero(name: str, amount: float) -> float:
-    number = isinstance(amount, int | float) and not isinstance(amount, bool)
-    if not number or not 0 < amount < math.inf:
-        raise ConfigError(
-            f"{name} is {amount!r}, expected a number above 0", hint="leave it out, where there is no limit"
-        )
-    return amount
-
-
-def _is_whole(count: object) -> bool:
-    return isinstance(count, int) and not isinstance(count, bool)

@@ -171,7 +171,10 @@ class Task:
             found = sample_rows(found, rows, target=target, group_column=group_column, seed=seed)
             sample = Sample(len(found.frame) - found.own_test, whole)
         overrides = Overrides(
-            drop=tuple(drop), categorical=tuple(categorical), datetime=tuple(datetime), text=tuple(text)
+            drop=_names("drop", drop),
+            categorical=_names("categorical", categorical),
+            datetime=_names("datetime", datetime),
+            text=_names("text", text),
         )
         columns = profile(found.frame, target, overrides, group_column)
         if not columns.features:
@@ -327,6 +330,13 @@ def _parts(split: Split) -> str:
     return (
         f"{len(split.train)} training, {len(split.inner)} early-stopping, {len(split.validation)} validation"
     )
+
+
+def _names(role: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Raises DataError for one name, which is a sequence of letters."""
+    if isinstance(names, str):
+        raise DataError(f"--{role}: {names!r} is a text", hint=f"Give a tuple of columns: ({names!r},).")
+    return tuple(names)
 
 
 def _require(name: str | None, names: Sequence[str], target: str, role: str) -> None:

@@ -16,6 +16,9 @@ class FixedAuthor:
         self.name, self.trusted = name, trusted
         self.source = source
 
+    def __repr__(self) -> str:
+        return f"FixedAuthor({self.name!r})"  # short, and the same in each process: estimators show it
+
     def write(self, brief: Brief) -> Draft:
         """The source, unchanged, whatever was found in it."""
         return Draft(source=self.source)

@@ -17,16 +17,15 @@ from codegen_hpo.author.base import Author
 from codegen_hpo.author.cookbook import is_recipe
 from codegen_hpo.engine.parts import MakeTuner
 from codegen_hpo.engine.settings import Budget
-from codegen_hpo.errors import DataError
-from codegen_hpo.estimators.columns import read_features
+from codegen_hpo.estimators.columns import read_features, value_errors
 from codegen_hpo.fitting import fit
-from codegen_hpo.loaded_model import Floats, LoadedModel
+from codegen_hpo.loaded_model import LoadedModel
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.table.split import FEWEST
 from codegen_hpo.task import Kind, Task
-from codegen_hpo.trained_model import TrainedModel
+from codegen_hpo.trained_model import Floats, TrainedModel
 
 
 class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
@@ -53,7 +52,7 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
         usd: the most that the model may cost; needs `price`.
         price: USD per million prompt and completion tokens.
         candidates: how many functions to write.
-        metric: what is tuned for; "auto" is rmse or log_loss.
+        metric: what is tuned for; "auto" is rmse, roc_auc of two classes, log_loss of more.
         categorical, datetime, text: names of columns to take as such, whatever they look like.
         about: what the table is about, in a sentence or two, for the model.
         private: shows no value of the table to the model.
@@ -145,10 +144,9 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
     def _fit_run(self, frame: pd.DataFrame, y: "pd.Series[Any]", kind: Kind) -> Self:
         """The estimator with the final model of a run. Raises ValueError for data that cannot be learnt."""
         seed = int(check_random_state(self.random_state).randint(2**31))
-        try:
+        self._columns = list(frame.columns)
+        with value_errors():
             task = self._task(frame, y, kind, seed)
-        except DataError as error:
-            raise ValueError(f"{error} {error.hint}".strip()) from error
         if self.runs is not None:
             return self._learn_from(self._run(task, seed, Path(self.runs)), kept=True)
         with TemporaryDirectory(prefix="codegen-hpo-") as place:
@@ -224,7 +222,7 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
     def _predictions(self, X: ArrayLike | pd.DataFrame) -> Floats:  # noqa: N803
         """The model's predictions. Raises NotFittedError, and ValueError for rows of another shape."""
         check_is_fitted(self)
-        return self.model_.predict(read_features(self, X))
+        return self.model_.predict(read_features(self, X, self._columns))
 
 
 def _given(sandbox: Sandbox) -> Sandbox:

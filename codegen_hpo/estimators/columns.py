@@ -1,6 +1,8 @@
 """The rows and labels that scikit-learn is given, as a table's columns."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -8,22 +10,40 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import assert_all_finite, check_consistent_length, column_or_1d, validate_data
 
+from codegen_hpo.errors import DataError
 from codegen_hpo.table.encoding.levels import level_name
-from codegen_hpo.table.read import Table
+from codegen_hpo.table.read import as_columns
 
 FEWEST = 2  # rows that are learnt from
 
 
-def read_features(estimator: BaseEstimator, X: ArrayLike | pd.DataFrame) -> pd.DataFrame:  # noqa: N803
-    """Rows to predict, as a frame whose columns have names. Raises ValueError.
+class Rows(NamedTuple):
+    """What is learnt from."""
 
-    The estimator has seen its columns before; they must be the same ones.
+    features: pd.DataFrame
+    target: "pd.Series[Any]"  # its name is no feature's
+
+
+@contextmanager
+def value_errors() -> Iterator[None]:
+    """Turns DataError into what scikit-learn expects of an estimator."""
+    try:
+        yield
+    except DataError as error:
+        raise ValueError(f"{error}. {error.hint}" if error.hint else str(error)) from error
+
+
+def read_features(estimator: BaseEstimator, X: ArrayLike | pd.DataFrame, names: list[str]) -> pd.DataFrame:  # noqa: N803
+    """Rows to predict, as a frame of the columns `names` that were learnt. Raises ValueError.
+
+    As everywhere in scikit-learn, the columns of an array are told by their places.
     """
-    if not isinstance(X, pd.DataFrame):
-        return _named(validate_data(estimator, X, reset=False, dtype=None, ensure_all_finite="allow-nan"))
-    validate_data(estimator, X, reset=False, skip_check_array=True)
-    _require_size(estimator, X, 1)
-    return Table.from_frame(X).frame
+    if isinstance(X, pd.DataFrame):
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        _require_size(estimator, X, 1)
+        return as_columns(X.set_axis(names, axis=1))
+    values = validate_data(estimator, X, reset=False, dtype=None, ensure_all_finite="allow-nan")
+    return as_columns(pd.DataFrame(values, columns=names))
 
 
 def read_rows(
@@ -32,21 +52,25 @@ def read_rows(
     y: ArrayLike,
     *,
     numeric: bool,
-) -> tuple[pd.DataFrame, "pd.Series[Any]"]:
-    """Rows to learn from, and their labels under a name that is no column's. Raises ValueError.
+) -> Rows:
+    """Rows to learn from, and their labels. Raises ValueError.
 
     The estimator learns its columns.
     """
-    name = level_name(getattr(y, "name", None) or "y") or "y"
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, y, reset=True, skip_check_array=True)
         _require_size(estimator, X, FEWEST)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_consistent_length(X, y)
-        features = Table.from_frame(X).frame
+        labels = column_or_1d(y, warn=True)
+        check_consistent_length(X, labels)
+        if missing := int(pd.isna(labels).sum()):
+            raise ValueError(
+                f"Input y contains NaN in {missing} of {len(labels)} rows. Leave these rows out."
+            )
+        assert_all_finite(labels, input_name="y")
+        with value_errors():
+            features = as_columns(X)
     else:
-        X, y = validate_data(  # noqa: N806
+        values, labels = validate_data(
             estimator,
             X,
             y,
@@ -56,14 +80,11 @@ def read_rows(
             ensure_min_samples=FEWEST,
             y_numeric=numeric,
         )
-        features = _named(X)
+        features = pd.DataFrame(values, columns=[f"x{number}" for number in range(values.shape[1])])
+    name = level_name(getattr(y, "name", None) or "y") or "y"
     while name in features.columns:
         name += "_"
-    return features, pd.Series(np.asarray(y, dtype=np.float64 if numeric else None), name=name)
-
-
-def _named(values: Any) -> pd.DataFrame:
-    return pd.DataFrame(values, columns=[f"x{number}" for number in range(values.shape[1])])
+    return Rows(features, pd.Series(np.asarray(labels, dtype=np.float64 if numeric else None), name=name))
 
 
 def _require_size(estimator: BaseEstimator, frame: pd.DataFrame, fewest: int) -> None:

@@ -31,14 +31,10 @@ class Table:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, name: str = "frame") -> "Table":
         """A table of a frame's columns; its index is left out. Raises DataError for unusable names."""
-        names = [_column_name(label) for label in frame.columns]
-        refuse_duplicates(names, name)
-        if not names or not len(frame):
-            raise DataError(
-                f"{name}: the frame has {len(frame)} rows and {len(names)} columns: nothing to learn"
-            )
-        frame = frame.set_axis(names, axis=1).reset_index(drop=True)
-        frame = as_texts(frame)
+        if frame.empty:
+            rows, columns = frame.shape
+            raise DataError(f"{name}: the frame has {rows} rows and {columns} columns: nothing to learn")
+        frame = as_columns(frame, name)
         return cls(name=name, frame=frame, sha256=_hash(frame))
 
 
@@ -60,6 +56,13 @@ def read_table(path: str | Path) -> Table:
         raise DataError(f"{source.name}: a header of {frame.shape[1]} columns, but no rows")
     give_back(len(frame))
     return Table(name=source.name, frame=as_texts(frame), sha256=sha256, warnings=notes)
+
+
+def as_columns(frame: pd.DataFrame, name: str = "frame") -> pd.DataFrame:
+    """The frame as a table has it, see `Table`. Raises DataError for names that two columns share."""
+    names = [_column_name(label) for label in frame.columns]
+    refuse_duplicates(names, name)
+    return as_texts(frame.set_axis(names, axis=1).reset_index(drop=True))
 
 
 def as_texts(frame: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,11 @@ class ForkedSandbox:
 
     name = "forked"
 
+    def __repr__(self) -> str:
+        return "ForkedSandbox()"  # the same in each process: it is part of the names of tests
+
     def open(self, bundle: Path) -> "ForkedWorker":
+        _worker("late_imports").take()
         return ForkedWorker(bundle)
 
 
