@@ -12,7 +12,8 @@ import pytest
 
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.run import Run
-from codegen_hpo.serving.server import address, listen
+from codegen_hpo.serving.example import curl
+from codegen_hpo.serving.server import address, is_local, listen, names
 
 MARKUP = "</textarea><script>alert(1)</script>"
 
@@ -27,6 +28,27 @@ def test_a_port_that_is_taken_is_said_to_be() -> None:
             listen("127.0.0.1", port)
     finally:
         first.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("box.example", False)],
+)
+def test_only_an_address_of_this_machine_keeps_other_names_out(host: str, local: bool) -> None:
+    assert is_local(host) == local
+    assert ("*" not in names(host)) == local
+
+
+@pytest.mark.parametrize("value", ["plain", "it's; $(touch x) `id` \\ \n\x1b[31m é", MARKUP])
+def test_the_command_to_try_it_says_what_it_means_to_a_shell(value: str) -> None:
+    command = curl("http://127.0.0.1:8000", {value: value})
+    assert command.isascii()
+    assert command.isprintable()
+    spoken = subprocess.run(
+        ["sh", "-c", command.replace("curl", 'printf "%s\\0"', 1)], capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    assert json.loads(spoken[3]) == {"rows": [{value: value}]}
+    assert spoken[4] == "http://127.0.0.1:8000/predict"
 
 
 @pytest.mark.slow
