@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.loaded_model import LoadedModel
@@ -22,7 +23,7 @@ from codegen_hpo.serving.requests import InvalidRequestError, RowReader
 from codegen_hpo.serving.schema import answer_schema, request_schema
 
 MOST_ROWS = 1_000  # of a request
-_ROW_BYTES, _LEAST_BYTES = 16 << 10, 1 << 20  # a body may have so many for each row
+_ROW_BYTES, _LEAST_BYTES, _MOST_BYTES = 16 << 10, 1 << 20, 64 << 20  # a body may have so many for each row
 _BODY_S = 30.0  # until a body is there
 _AT_ONCE = 32  # predictions under way: each holds a body in memory, and the model takes one after the other
 _log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def make_app(
     columns = input_columns(trained.read_encoding())
     reader = RowReader(columns, most_rows)
     turns = _Turns(at_once)
-    body_bytes = max(_LEAST_BYTES, most_rows * _ROW_BYTES)
+    body_bytes = min(_MOST_BYTES, max(_LEAST_BYTES, most_rows * _ROW_BYTES))
     app = FastAPI(
         title=f"Predictions of {trained.target}"[:200],
         version=version_of("codegen-hpo"),
@@ -119,7 +120,10 @@ def make_app(
         """Predict rows."""
         with turns.take():
             body = await _body(request, body_bytes)
-            found = await run_in_threadpool(lambda: model.predict(reader.read(body)))
+            try:
+                found = await run_in_threadpool(lambda: model.predict(reader.read(body)))
+            except asyncio.CancelledError:
+                raise _RefusedError(503, "the service ends") from None
         if not trained.classes:
             return JSONResponse({"target": trained.target, "predictions": found.tolist()})
         classes = typed(trained.classes)
@@ -163,6 +167,8 @@ async def _body(request: Request, most: int) -> bytes:
                 body += chunk
                 if len(body) > most:
                     raise _RefusedError(413, f"the body has more than {most} bytes")
+    except ClientDisconnect:
+        raise _RefusedError(400, "the body broke off") from None
     except TimeoutError:
         raise _RefusedError(408, f"the body did not come within {_BODY_S:.0f} s") from None
     return bytes(body)

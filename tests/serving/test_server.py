@@ -1,7 +1,9 @@
 """The service as a process: it says where it is, answers, and ends when it is told to."""
 
 import json
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -63,16 +65,15 @@ def test_a_served_run_answers_and_ends_in_peace(
     service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert service.stdout is not None
+        assert service.stderr is not None
         url = service.stdout.readline().strip()
-        assert url.startswith("http://127.0.0.1:"), service.stderr.read() if service.stderr else ""
-        row = {"size": 0.5, "colour": "red", "made": "2024-06-01", "signed": True, MARKUP: "a"}
-        request = urllib.request.Request(
-            f"{url}/predict",
-            data=json.dumps({"rows": [row]}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+        assert url.startswith("http://127.0.0.1:"), service.stderr.read()
+        tried = next(line for line in service.stderr if line.startswith("try:"))
+        *_, body, where = shlex.split(tried.removeprefix("try:"))
+        _break_off(url)
+        request = urllib.request.Request(where, body.encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
-            assert json.load(answer)["predictions"][0] == pytest.approx(12.5, abs=2.5)
+            assert json.load(answer)["predictions"][0] == pytest.approx(10, abs=2.5)
         service.send_signal(end)
         _, said = service.communicate(timeout=60)
         assert service.returncode == 0, said
@@ -80,3 +81,11 @@ def test_a_served_run_answers_and_ends_in_peace(
     finally:
         service.kill()
         service.communicate()
+
+
+def _break_off(url: str) -> None:
+    """A request whose body ends too soon."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        connection.sendall(head.encode() + b'Content-Length: 100\r\n\r\n{"rows"')
