@@ -20,13 +20,13 @@ from codegen_hpo.engine.settings import Budget
 from codegen_hpo.errors import DataError
 from codegen_hpo.estimators.columns import read_features
 from codegen_hpo.fitting import fit
-from codegen_hpo.loaded_model import Floats, LoadedModel
+from codegen_hpo.loaded_model import LoadedModel
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
 from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.table.split import FEWEST
 from codegen_hpo.task import Kind, Task
-from codegen_hpo.trained_model import TrainedModel
+from codegen_hpo.trained_model import Floats, TrainedModel
 
 
 class CodegenEstimator(BaseEstimator):  # type: ignore[misc]

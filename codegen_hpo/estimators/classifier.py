@@ -10,7 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from codegen_hpo.estimators.base import CodegenEstimator
 from codegen_hpo.estimators.columns import read_rows
-from codegen_hpo.loaded_model import Floats
+from codegen_hpo.task import Kind
+from codegen_hpo.trained_model import Floats
 
 
 class CodegenClassifier(ClassifierMixin, CodegenEstimator):  # type: ignore[misc]
@@ -24,12 +25,13 @@ class CodegenClassifier(ClassifierMixin, CodegenEstimator):  # type: ignore[misc
         self.classes_, codes = np.unique(target.to_numpy(), return_inverse=True)
         if len(self.classes_) == 1:
             raise ValueError(f"y has 1 class, {self.classes_[0]!r}: there is nothing to tell apart")
-        codes = pd.Series(codes, name=target.name)
-        return self._fit_run(features, codes, "binary" if len(self.classes_) == 2 else "multiclass")
+        kind: Kind = "binary" if len(self.classes_) == 2 else "multiclass"
+        return self._fit_run(features, pd.Series(codes, name=target.name), kind)
 
     def predict(self, X: ArrayLike | pd.DataFrame) -> NDArray[Any]:  # noqa: N803
         """(rows,) the likeliest class of each row."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
     def predict_proba(self, X: ArrayLike | pd.DataFrame) -> Floats:  # noqa: N803
         """(rows, n_classes) float64 probabilities, in the order of `classes_`."""

@@ -8,7 +8,7 @@ from sklearn.base import RegressorMixin
 
 from codegen_hpo.estimators.base import CodegenEstimator
 from codegen_hpo.estimators.columns import read_rows
-from codegen_hpo.loaded_model import Floats
+from codegen_hpo.trained_model import Floats
 
 
 class CodegenRegressor(RegressorMixin, CodegenEstimator):  # type: ignore[misc]

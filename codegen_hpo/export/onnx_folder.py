@@ -68,9 +68,14 @@ def export_onnx(folder: RunFolder, trained: TrainedModel, sandbox: Sandbox, to: 
     agreement = _compared(graph, x_num, x_cat, expected)
     own = {"predict.py": EXPORTED / "predict_onnx.py", "encoding.json": folder.path / "encoding.json"}
     files = {name: content(path) for name, path in (DATA_STEPS | own).items()}
-    facts = {"run": folder.name, "target": trained.target, "kind": trained.kind}
-    facts |= {"classes": list(trained.classes), "rows_compared": agreement.rows}
-    facts |= {"largest_difference": agreement.difference}
+    facts = {
+        "run": folder.name,
+        "target": trained.target,
+        "kind": trained.kind,
+        "classes": list(trained.classes),
+        "rows_compared": agreement.rows,
+        "largest_difference": agreement.difference,
+    }
     files["model.onnx"] = graph
     files["run.json"] = (json.dumps(facts, indent=1) + "\n").encode()
     files["README.md"] = _readme(folder, trained, agreement).encode(errors="backslashreplace")
@@ -81,7 +86,8 @@ def _own_rows(folder: RunFolder, part: str) -> NDArray[Any]:
     """The features of the first test rows, as the run encoded them; their labels are not looked at."""
     path = folder.path / "test" / f"eval_{part}.npy"
     with reading(path):
-        return np.load(path, allow_pickle=False)[:ROWS]
+        rows: NDArray[Any] = np.load(path, allow_pickle=False)
+    return rows[:ROWS]
 
 
 def _traced(

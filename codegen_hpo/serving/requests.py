@@ -53,7 +53,7 @@ class RowReader:
         request = create_model(
             "Request",
             __config__=ConfigDict(strict=True, extra="forbid"),
-            rows=(Annotated[list[row], FailFast(), limits], ...),  # type: ignore[valid-type]
+            rows=(Annotated[list[row], FailFast(), limits], ...),
         )
         self._adapter: TypeAdapter[Any] = TypeAdapter(request)
 

@@ -29,6 +29,7 @@ class ForkedSandbox:
     name = "forked"
 
     def open(self, bundle: Path) -> "ForkedWorker":
+        _worker("late_imports").take()
         return ForkedWorker(bundle)
 
 

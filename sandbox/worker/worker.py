@@ -15,13 +15,12 @@ import platform
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import frames
+import late_imports
 import torch
 from bundle import Bundle, fingerprint
 from guard import Guard, harden_server
@@ -32,9 +31,6 @@ from self_test import refused
 from spare import Spare, limits_of
 from supervise import Limits, Result, Verdict, supervise, watch
 
-# What a training imports when it comes to it: each child would pay, 0.8 s for the first. Some are torch's own
-# business, and may be gone in another version.
-_IMPORTED_LATE = ("torch._dynamo", "torch.profiler._cupti_monitor", "numpy.ctypeslib")
 _CUDA_START_S, _CUDA_THREADS = 60.0, 128
 
 
@@ -42,9 +38,7 @@ def main(folder: Path, readable: Sequence[str] | None) -> None:
     """Serves jobs until the host closes the input."""
     host = Host(*_take_pipes())
     try:
-        for name in _IMPORTED_LATE:
-            with suppress(ImportError):
-                import_module(name)
+        late_imports.take()
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a host in the background passes on that it ignores it
         torch.set_num_threads(1)  # thread pools do not survive a fork
         harden_server()
