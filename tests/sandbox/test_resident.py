@@ -1,5 +1,7 @@
 """A model that is loaded once and asked again and again, through each back end."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -67,9 +69,8 @@ def test_a_model_that_cannot_be_loaded_says_why(worker: Worker) -> None:
 def test_a_model_that_breaks_in_an_answer_costs_that_answer(
     worker: Worker, forward: str, status: str
 ) -> None:
-    broken = network(
-        worker, sample_source(forward=f"if len(x_num) == 64: {forward}\n        return self.layer(x_num)")
-    )
+    source = sample_source(forward=f"if len(x_num) == 64:\n    {forward}\nreturn self.layer(x_num)")
+    broken = network(worker, source)
     assert worker.run(Job(kind="load", networks=(broken,))).status == "ok"
     assert ask(worker, timeout_s=1.5).status == status
     assert worker.run(Job(kind="load", networks=(network(worker),))).status == "ok"
@@ -88,8 +89,6 @@ def test_what_a_model_leaves_running_stands_still_between_answers(worker: Worker
     told = worker.run(Job(kind="load", networks=(network(worker, sample_source(forward=counting)),)))
     assert told.status == "ok", told.error
     first = ask(worker)
-    import time
-
     time.sleep(1.0)
     second = ask(worker)
     assert first.outputs is not None
