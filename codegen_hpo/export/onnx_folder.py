@@ -35,9 +35,9 @@ Made by codegen-hpo in the run `$run`.
 needs Python 3.11 or newer, onnxruntime, numpy and pandas; no generated code is run.
 
 `model.onnx` takes encoded rows, `x_num` (rows, $n_numeric) float32 and `x_cat` (rows, $n_categorical) int64,
-and gives `prediction`, $shape. It holds the $networks of the final model, their
-weighted mean and the way back to $unit. How a table's columns become these inputs is not in the
-graph: `encoding.json` with `encoding/` does it.
+and gives `prediction`, $shape. It holds $networks, and the way back to
+$unit. How a table's columns become these inputs is not in the graph: `encoding.json` with
+`encoding/` does it.
 
 Compared with the model itself on $rows rows of the run, the largest difference is $difference.
 """)
@@ -164,8 +164,10 @@ def _readme(folder: RunFolder, trained: TrainedModel, agreement: Agreement) -> s
         run=folder.name,
         n_numeric=trained.meta["n_numeric"],
         n_categorical=len(trained.meta["cardinalities"]),
-        shape=f"(rows, {classes}) float64 probabilities" if classes else "(rows,) float64",
-        networks=f"{count} networks" if count > 1 else "network",
+        shape=f"(rows, {classes}) float64, a column for each of `classes` in `run.json`"
+        if classes
+        else "(rows,) float64",
+        networks=f"{count} networks and their weighted mean" if count > 1 else "one network",
         unit="probabilities" if classes else "the target's unit",
         rows=agreement.rows,
         difference=f"{agreement.difference:.2g}",
