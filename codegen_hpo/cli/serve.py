@@ -8,9 +8,12 @@ import click
 from codegen_hpo.cli.parameters import Whole, find_run, run_argument, sandbox_options
 
 if TYPE_CHECKING:
-    from codegen_hpo.run import Run
+    from collections.abc import Sequence
 
-_LOCAL = ("127.0.0.1", "localhost")
+    from codegen_hpo.run import Run
+    from codegen_hpo.table.examples import Example
+
+_LONGEST = 4_000  # characters of a command to paste: a terminal may take no longer line
 
 
 @click.command("serve")
@@ -40,8 +43,8 @@ def command(
 ) -> None:
     """Serve the model of RUN by HTTP: POST /predict, GET /health, /version, /docs.
 
-    The model is loaded once, in a sandbox. The address is printed on stdout when it answers. There is no
-    password: whoever reaches the address may ask.
+    The model is loaded once, in a sandbox. The address is printed on stdout when it answers, and a command to
+    try it with. There is no password: whoever reaches the address may ask.
     """
     from codegen_hpo.cli.terminal import plain
     from codegen_hpo.errors import ConfigError
@@ -49,7 +52,8 @@ def command(
 
     try:
         from codegen_hpo.serving.app import make_app
-        from codegen_hpo.serving.server import address, listen
+        from codegen_hpo.serving.example import curl
+        from codegen_hpo.serving.server import address, is_local, listen, names
         from codegen_hpo.serving.server import run as serve
     except ModuleNotFoundError as error:
         raise ConfigError(
@@ -58,15 +62,17 @@ def command(
 
     found = Run.open(find_run(run, runs))
     model = found.load(single=single, sandbox=sandbox, unsafe=unsafe, threads=threads)
-    hosts = _LOCAL if host in _LOCAL else ("*",)
-    app = make_app(model, _about(found, single=single), most_rows=most_rows, hosts=hosts)
+    example = _example(found, model.columns)
+    app = make_app(model, _about(found, single=single), example, most_rows=most_rows, hosts=names(host))
     listening = listen(host, port)
     url = address(listening)
 
     def started() -> None:
         click.echo(url)
         click.echo(plain(f"serving {found.path.name}; {url}/docs describes it; Ctrl-C ends it"), err=True)
-        if host not in _LOCAL:
+        if len(command := curl(url, example)) <= _LONGEST:
+            click.echo(plain(f"try:  {command}"), err=True)
+        if not is_local(host):
             click.echo(f"warning: {host} may be reached by others, and no password is asked for", err=True)
 
     model.open()  # what cannot be loaded is told here, not by the server
@@ -80,3 +86,11 @@ def _about(run: "Run", *, single: bool) -> dict[str, object]:
         "metric": run.metric.name,
         "members": {trial.name: round(weight, 4) for trial, weight in run.model(single=single)},
     }
+
+
+def _example(run: "Run", columns: "Sequence[str]") -> "dict[str, Example]":
+    """A usual row, of the columns that the model uses."""
+    from codegen_hpo.table.examples import example_rows
+
+    (row,) = example_rows(run.task["columns"], 1)
+    return {name: row.get(name) for name in columns}

@@ -11,7 +11,7 @@ from codegen_hpo.llm.prompts import quoted
 from codegen_hpo.records import Member, Trial
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import History, read_task, source_of
-from codegen_hpo.table.profile import FEATURES
+from codegen_hpo.table.examples import example_rows
 from codegen_hpo.task import METRICS
 
 NOTEBOOK = "model.ipynb"
@@ -100,23 +100,13 @@ def _told(folder: RunFolder, history: History, members: Sequence[Member]) -> dic
             for t in history.standing
         ],
         "curves": {trial.name: _curve(trial) for trial, _ in members if trial.outcome.curve},
-        "examples": [_example(task, number) for number in range(_EXAMPLES)],
+        "examples": example_rows(task["columns"], _EXAMPLES),
     }
 
 
 def _curve(trial: Trial) -> list[dict[str, float]]:
     """Of the first network, where there are several."""
     return [point._asdict() for point in trial.outcome.curve]
-
-
-def _example(task: dict[str, Any], number: int) -> dict[str, Any]:
-    """A row of usual values: those of each column, in turn."""
-    row = {}
-    for column in task["columns"]:
-        if column["kind"] in FEATURES:
-            values = column["quantiles"][1:-1] or column["examples"]
-            row[column["name"]] = values[number % len(values)] if values else None
-    return row
 
 
 def _markdown(text: str) -> dict[str, Any]:

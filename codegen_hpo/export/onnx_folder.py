@@ -1,6 +1,7 @@
 """The model of a run as an ONNX graph: traced in a sandbox, compared with the model on rows of the run."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ ROWS = 2_000  # of the run's own that the graph is compared on
 _TRACE_S, _NETWORK_S = 120.0, 60.0  # for the first, and for each
 _CHECK_S = 300.0
 _TOLERANCE = 1e-3  # of the predictions' spread, and of the prediction itself: both sides compute in float32
+_PLACE = re.compile(r'File "candidate\.py", line (\d+), in .*\n *(.+)')
+_SHOWN = 500  # characters of an error
 _MODULES = ("onnx", "onnxscript", "onnxruntime")
 
 _README = Template("""\
@@ -35,9 +38,9 @@ Made by codegen-hpo in the run `$run`.
 needs Python 3.11 or newer, onnxruntime, numpy and pandas; no generated code is run.
 
 `model.onnx` takes encoded rows, `x_num` (rows, $n_numeric) float32 and `x_cat` (rows, $n_categorical) int64,
-and gives `prediction`, $shape. It holds the $networks of the final model, their
-weighted mean and the way back to $unit. How a table's columns become these inputs is not in the
-graph: `encoding.json` with `encoding/` does it.
+and gives `prediction`, $shape. It holds $networks, and the way back to
+$unit. How a table's columns become these inputs is not in the graph: `encoding.json` with
+`encoding/` does it.
 
 Compared with the model itself on $rows rows of the run, the largest difference is $difference.
 """)
@@ -113,8 +116,11 @@ def _untraceable(outcome: Outcome) -> Exception:
             "the sandbox has no onnx and onnxscript, with which the model is traced",
             hint="--sandbox bubblewrap or landlock uses those of this Python; the image of docker has none",
         )
+    # torch's exporter tells a page; the line of the code that it stands at is what helps
+    place = _PLACE.search(outcome.error)
+    why = "line {} of its code cannot be traced: {}".format(*place.groups()) if place else outcome.error
     return ConfigError(
-        f"the model cannot be written as ONNX: {outcome.status}: {outcome.error}",
+        f"the model cannot be written as ONNX: {outcome.status}: {why[:_SHOWN]}",
         hint="export it without --onnx: that folder runs with torch",
     )
 
@@ -164,8 +170,10 @@ def _readme(folder: RunFolder, trained: TrainedModel, agreement: Agreement) -> s
         run=folder.name,
         n_numeric=trained.meta["n_numeric"],
         n_categorical=len(trained.meta["cardinalities"]),
-        shape=f"(rows, {classes}) float64 probabilities" if classes else "(rows,) float64",
-        networks=f"{count} networks" if count > 1 else "network",
+        shape=f"(rows, {classes}) float64, a column for each of `classes` in `run.json`"
+        if classes
+        else "(rows,) float64",
+        networks=f"{count} networks and their weighted mean" if count > 1 else "one network",
         unit="probabilities" if classes else "the target's unit",
         rows=agreement.rows,
         difference=f"{agreement.difference:.2g}",

@@ -27,8 +27,12 @@ def read_table(path):
     """The frame in a CSV or Parquet file; columns that were text in training stay text: "007" is no 7."""
     if str(path).endswith((".parquet", ".pq")):
         return pd.read_parquet(path)
-    texts = dict.fromkeys(read_encoding().text_sources, str)
-    return pd.read_csv(path, sep=None, engine="python", dtype=texts)
+    encoding = read_encoding()
+    header = {mark: pd.read_csv(path, sep=mark, nrows=0, index_col=False).columns for mark in ",;\t|"}
+    # a file of one column holds no mark at all
+    separator = max(header, key=lambda mark: len(header[mark].intersection(encoding.sources)))
+    texts = dict.fromkeys(encoding.text_sources, str)
+    return pd.read_csv(path, sep=separator, dtype=texts, index_col=False)
 
 
 def named(predictions, proba=False):
@@ -53,5 +57,11 @@ def main(predict):
     parser.add_argument("-o", "--output", default="-", help="a CSV file; - is stdout")
     parser.add_argument("--proba", action="store_true", help="class probabilities in place of classes")
     options = parser.parse_args()
-    table = named(predict(read_table(options.data)), options.proba)
+    try:
+        frame = read_table(options.data)
+    except (OSError, ValueError, ImportError) as error:  # a file that is no table is a ValueError of pandas
+        parser.error(f"cannot read {options.data}: {error}")
+    if missing := [name for name in read_encoding().sources if name not in frame]:
+        parser.error(f"{options.data} has no column {', '.join(map(repr, missing[:5]))}: the model needs it")
+    table = named(predict(frame), options.proba)
     table.to_csv(sys.stdout if options.output == "-" else options.output, index=False)

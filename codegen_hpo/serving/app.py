@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -11,17 +11,21 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.loaded_model import LoadedModel
 from codegen_hpo.predict import typed
-from codegen_hpo.serving.columns import input_columns, row_schema
+from codegen_hpo.serving.columns import Cell, input_columns
+from codegen_hpo.serving.example import PREDICT
 from codegen_hpo.serving.page import documentation
 from codegen_hpo.serving.requests import InvalidRequestError, RowReader
+from codegen_hpo.serving.schema import answer_schema, request_schema
 
 MOST_ROWS = 1_000  # of a request
-_ROW_BYTES, _LEAST_BYTES = 16 << 10, 1 << 20  # a body may have so many for each row
+_ROW_BYTES, _LEAST_BYTES, _MOST_BYTES = 16 << 10, 1 << 20, 64 << 20  # a body may have so many for each row
 _BODY_S = 30.0  # until a body is there
+_AT_ONCE = 32  # predictions under way: each holds a body in memory, and the model takes one after the other
 _log = logging.getLogger(__name__)
 
 
@@ -33,11 +37,31 @@ class _RefusedError(Exception):
         self.status = status
 
 
+class _Turns:
+    """How many requests are under way."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken = most, 0
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Raises _RefusedError where there are too many."""
+        if self._taken >= self._most:
+            raise _RefusedError(503, f"{self._most} requests are under way: ask again")
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
 def make_app(
     model: LoadedModel,
     about: Mapping[str, Any],
+    example: Mapping[str, Cell],
     *,
     most_rows: int = MOST_ROWS,
+    at_once: int = _AT_ONCE,
     hosts: Sequence[str] = ("127.0.0.1", "localhost"),
 ) -> FastAPI:
     """The service. The model is opened when it starts and closed when it ends.
@@ -45,7 +69,9 @@ def make_app(
     Args:
         model: predicts.
         about: what /version tells beside the package's version.
+        example: a row that the description shows.
         most_rows: of a request.
+        at_once: requests under way; one more is answered 503.
         hosts: names by which it may be called; another one is refused, for a page of the web may have made a
             name of its own lead here.
     """
@@ -61,7 +87,8 @@ def make_app(
     trained = model.trained
     columns = input_columns(trained.read_encoding())
     reader = RowReader(columns, most_rows)
-    body_bytes = max(_LEAST_BYTES, most_rows * _ROW_BYTES)
+    turns = _Turns(at_once)
+    body_bytes = min(_MOST_BYTES, max(_LEAST_BYTES, most_rows * _ROW_BYTES))
     app = FastAPI(
         title=f"Predictions of {trained.target}"[:200],
         version=version_of("codegen-hpo"),
@@ -84,11 +111,19 @@ def make_app(
         _log.error("%s", error)  # it may tell of this machine, and of the model's code
         return JSONResponse({"detail": "the model's process cannot be used now"}, 503)
 
-    @app.post("/predict", openapi_extra=_request_schema(row_schema(columns), most_rows), responses=_RESPONSES)
+    @app.post(
+        PREDICT,
+        openapi_extra=request_schema(columns, example, most_rows),
+        responses=answer_schema(trained),
+    )
     async def predict(request: Request) -> JSONResponse:
         """Predict rows."""
-        frame = reader.read(await _body(request, body_bytes))
-        found = await run_in_threadpool(model.predict, frame)
+        with turns.take():
+            body = await _body(request, body_bytes)
+            try:
+                found = await run_in_threadpool(lambda: model.predict(reader.read(body)))
+            except asyncio.CancelledError:
+                raise _RefusedError(503, "the service ends") from None
         if not trained.classes:
             return JSONResponse({"target": trained.target, "predictions": found.tolist()})
         classes = typed(trained.classes)
@@ -113,8 +148,8 @@ def make_app(
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
-    def docs() -> Response:
-        return documentation(trained, columns, most_rows)
+    def docs(request: Request) -> Response:
+        return documentation(trained, columns, most_rows, example, str(request.base_url).rstrip("/"))
 
     return app
 
@@ -124,7 +159,7 @@ async def _body(request: Request, most: int) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         # a page of the web may send plain text here without asking, JSON it may not
-        raise _RefusedError(415, "the body is to be application/json")
+        raise _RefusedError(415, "the body must be JSON, with the header Content-Type: application/json")
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_S):
@@ -132,28 +167,8 @@ async def _body(request: Request, most: int) -> bytes:
                 body += chunk
                 if len(body) > most:
                     raise _RefusedError(413, f"the body has more than {most} bytes")
+    except ClientDisconnect:
+        raise _RefusedError(400, "the body broke off") from None
     except TimeoutError:
         raise _RefusedError(408, f"the body did not come within {_BODY_S:.0f} s") from None
     return bytes(body)
-
-
-def _request_schema(row: Mapping[str, Any], most_rows: int) -> dict[str, Any]:
-    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": most_rows}
-    schema = {
-        "type": "object",
-        "properties": {"rows": rows},
-        "required": ["rows"],
-        "additionalProperties": False,
-    }
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A prediction a row, in their order; of classes, the probabilities as well."},
-    413: {"description": "The body is too long."},
-    415: {"description": "The body is not JSON."},
-    422: {
-        "description": "The rows cannot be predicted: `detail` has the place and the message of each fault."
-    },
-    503: {"description": "The model's process cannot be used."},
-}

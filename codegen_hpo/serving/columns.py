@@ -1,6 +1,6 @@
 """The columns that a request's rows have: what each may hold, and how its cells are read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,19 +61,6 @@ def input_columns(encoding: Encoding) -> tuple[InputColumn, ...]:
         if isinstance(block, Gap):
             found.setdefault(block.until, _moment(block.until, block.until_layout))
     return tuple(found.values())
-
-
-def row_schema(columns: Sequence[InputColumn]) -> Mapping[str, Any]:
-    """The JSON schema of one row."""
-    return {
-        "type": "object",
-        "properties": {
-            column.name: {"type": [*column.types, "null"], "description": f"{column.holds}, or null"}
-            for column in columns
-        },
-        "required": [column.name for column in columns],
-        "additionalProperties": False,
-    }
 
 
 def _column(

@@ -12,6 +12,14 @@ from codegen_hpo.table.names import did_you_mean
 _TEXT = 10_000  # characters of a cell
 _SHOWN = 200  # characters of a message
 _ERRORS = 5
+_BODY = '{"rows": [{"column": value, …}, …]}'
+_SHAPES = frozenset(("model_type", "missing", "extra_forbidden", "list_type", "dict_type"))
+_CELL = len(("rows", 0, "column"))  # parts of a cell's place
+_CELL_FAULT = "a value is a number, a text, true, false or null"
+_CELL_FAULTS = {
+    "finite_number": "the number is not finite; null is a missing value",
+    "string_too_long": f"the text has more than {_TEXT} characters",
+}
 
 _Cell = (
     bool
@@ -54,10 +62,7 @@ class RowReader:
         try:
             rows = self._adapter.validate_json(body).rows
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False, include_input=False)
-            raise InvalidRequestError(
-                [_fault(each["loc"], each["msg"], each["type"]) for each in found[:_ERRORS]]
-            ) from None
+            raise InvalidRequestError(_faults(error)) from None
         self._require_columns(rows)
         cells = {column.name: [row[column.name] for row in rows] for column in self._columns}
         for column in self._columns:
@@ -68,17 +73,17 @@ class RowReader:
         return pd.DataFrame({column.name: column.column(cells[column.name]) for column in self._columns})
 
     def _require_columns(self, rows: list[dict[str, Any]]) -> None:
-        known = {column.name for column in self._columns}
+        known = [column.name for column in self._columns]
         for number, row in enumerate(rows):
-            if row.keys() == known:
+            if row.keys() == set(known):
                 continue
             faults = [
                 _fault(
                     ("rows", number, name),
-                    "the model has no such column. " + did_you_mean(name, known),
+                    "the model uses no such column. " + did_you_mean(name, known),
                     "extra",
                 )
-                for name in list(row.keys() - known)[:_ERRORS]
+                for name in [name for name in row if name not in known][:_ERRORS]
             ]
             faults += [
                 _fault(
@@ -88,6 +93,20 @@ class RowReader:
                 if column.name not in row
             ][:_ERRORS]
             raise InvalidRequestError(faults)
+
+
+def _faults(error: ValidationError) -> list[dict[str, Any]]:
+    """The first few faults, one for each place: pydantic tells of each type that a cell might have had."""
+    found: dict[tuple[int | str, ...], dict[str, Any]] = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        place, message, kind = each["loc"], each["msg"], each["type"]
+        if len(place) > _CELL:
+            place, message = place[:_CELL], _CELL_FAULTS.get(kind, _CELL_FAULT)
+        elif kind in _SHAPES:
+            message = f"{message}. The body is {_BODY}"
+        if place not in found or message != _CELL_FAULT:
+            found[place] = _fault(place, message, kind)
+    return list(found.values())[:_ERRORS]
 
 
 def _fault(place: Sequence[int | str], message: str, kind: str) -> dict[str, Any]:

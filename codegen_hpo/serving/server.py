@@ -3,13 +3,14 @@
 import signal
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
 
 from codegen_hpo.errors import ConfigError
 
-_AT_ONCE = 32  # connections; more are answered 503
+_CONNECTIONS = 256  # more are answered 503
 _GRACE_S = 10  # what is under way may take so long at the end
 
 
@@ -38,6 +39,24 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def names(host: str) -> tuple[str, ...]:
+    """The names by which a service on that address may be called; "*" are all.
+
+    An address that others reach may have any name, and whoever reaches it may ask.
+    """
+    if not is_local(host):
+        return ("*",)
+    return ("127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host)
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches that address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def run(app: FastAPI, listening: socket.socket, started: Callable[[], None]) -> None:
     """Serves on the socket until SIGINT or SIGTERM; what is under way is answered first.
 
@@ -46,11 +65,11 @@ def run(app: FastAPI, listening: socket.socket, started: Callable[[], None]) -> 
     """
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",  # its warnings are a line for each request that it refuses
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_AT_ONCE,
+        limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config, started)

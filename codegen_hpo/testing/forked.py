@@ -56,6 +56,8 @@ class ForkedWorker:
             self._loading, self._networks = sent, len(job.networks)
         if job.rows:
             rows, n_outputs = len(job.rows[0]), n_outputs * self._networks
+        elif job.networks:
+            n_outputs *= len(job.networks)
         file = os.memfd_create("result")
         try:
             if (pid := os.fork()) == 0:

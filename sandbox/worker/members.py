@@ -15,6 +15,11 @@ def average(output: Tensor, kind: str) -> Tensor:
     if kind == "regression":
         return output.mean(dim=1)
     if kind == "binary":
-        positive, negative = F.logsigmoid(output), F.logsigmoid(-output)
+        positive, negative = _logsigmoid(output), _logsigmoid(-output)
         return torch.logsumexp(positive, dim=1) - torch.logsumexp(negative, dim=1)
     return torch.logsumexp(F.log_softmax(output, dim=-1), dim=1) - math.log(k)
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """Finite in an ONNX graph, too: onnxscript 0.7.2 makes log(sigmoid(x)) of torch's own, -inf at -80."""
+    return x.clamp(max=0) - torch.log1p(torch.exp(-x.abs()))

@@ -54,8 +54,8 @@ def answer_of(job: Job) -> float:
     return (1 + rate) * (1 if int(rate * 1e6) % 2 else -1)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Six trials on a table without a number."""
     generator = np.random.default_rng(0)
     frame = pd.DataFrame({name: generator.choice(["a", "b", "c"], 200) for name in ("shape", "colour")})
@@ -81,7 +81,7 @@ def run(tmp_path: Path) -> Run:
         folds=1,
         parallel=1,
         budget=Budget(trials=6),
-        runs=tmp_path / "runs",
+        runs=tmp_path_factory.mktemp("runs"),
         environ={},
     )
 
@@ -108,6 +108,23 @@ def test_a_folder_predicts_the_mean_of_its_members_also_without_a_numeric_column
     decoded = [float(codec.decode(np.full((1, 1), value, np.float32))[0]) for value in values]
     expected = np.average(decoded, weights=[weight for _, weight in members])
     assert pd.read_csv(tmp_path / "out.csv")["y"].to_numpy() == pytest.approx([expected] * 2, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("table", "says"), [("shape\na\n", "no column 'colour':"), ("", "cannot read"), (None, "cannot read")]
+)
+def test_a_table_that_cannot_be_predicted_is_told_in_a_line(
+    run: Run, tmp_path: Path, table: str | None, says: str
+) -> None:
+    run.export(tmp_path / "model", single=True)
+    if table is not None:
+        (tmp_path / "new.csv").write_text(table)
+    without_torch = [sys.executable, "-c", "import command; command.main(None)", "../new.csv"]
+    done = subprocess.run(without_torch, cwd=tmp_path / "model", capture_output=True, text=True, timeout=200)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 IN_PIECES = """

@@ -19,6 +19,12 @@ from codegen_hpo.task import Task
 from codegen_hpo.testing.forked import ForkedSandbox
 from codegen_hpo.testing.networks import SMALL_NETWORK
 
+OUTPUT = "return self.line(x) + self.hidden(x)"
+# parallel members whose logits are so far from zero that a sigmoid is zero
+SURE_MEMBERS = SMALL_NETWORK.replace(
+    OUTPUT, "y = 200 * (self.line(x) + self.hidden(x))\n        return torch.stack([y, y + 1], dim=1)"
+)
+
 
 def finished(frame: pd.DataFrame, runs: Path, source: str = SMALL_NETWORK) -> Run:
     return fit(
@@ -38,17 +44,18 @@ def finished(frame: pd.DataFrame, runs: Path, source: str = SMALL_NETWORK) -> Ru
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
 def test_a_graph_predicts_what_the_run_does(small_table: pd.DataFrame, tmp_path: Path, kind: str) -> None:
     pytest.importorskip("onnxscript")
     frame = small_table.assign(y=np.exp(small_table["y"] / 5))
-    if kind == "multiclass":
-        frame["y"] = pd.qcut(frame["y"], 3, labels=["low", "middle", "high"]).astype(str)
-    run = finished(frame, tmp_path / "runs")
+    names = {"binary": ["low", "high"], "multiclass": ["low", "middle", "high"]}.get(kind, [])
+    if names:
+        frame["y"] = pd.qcut(frame["y"], len(names), labels=names).astype(str)
+    run = finished(frame, tmp_path / "runs", SURE_MEMBERS if kind == "binary" else SMALL_NETWORK)
     run.export_onnx(tmp_path / "model", sandbox=ForkedSandbox())
     new = frame.drop(columns="y").head(9)
     new.to_csv(tmp_path / "new.csv", index=False)
-    options = ["-o", "out.csv", *(["--proba"] if kind == "multiclass" else [])]
+    options = ["-o", "out.csv", *(["--proba"] if names else [])]
     without_torch = "import runpy, sys; sys.modules['torch'] = None; "
     code = without_torch + "runpy.run_path('model/predict.py', run_name='__main__')"
     done = subprocess.run(
@@ -59,7 +66,7 @@ def test_a_graph_predicts_what_the_run_does(small_table: pd.DataFrame, tmp_path:
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    expected = run.predict(new, proba=kind == "multiclass", sandbox=ForkedSandbox())
+    expected = run.predict(new, proba=bool(names), sandbox=ForkedSandbox())
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), expected, rtol=1e-4, atol=1e-6)
     told = json.loads((tmp_path / "model" / "run.json").read_text())
     assert told["rows_compared"] == 40
@@ -70,11 +77,10 @@ def test_a_graph_predicts_what_the_run_does(small_table: pd.DataFrame, tmp_path:
 def test_a_model_that_a_graph_cannot_hold_is_refused(small_table: pd.DataFrame, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     source = SMALL_NETWORK.replace(
-        "return self.line(x)",
-        "x = x * (2.0 if float(x[0].sum()) > 1e9 else 1.0)\n        return self.line(x)",
+        OUTPUT, f"x = x * (2.0 if float(x[0].sum()) > 1e9 else 1.0)\n        {OUTPUT}"
     )
     run = finished(small_table, tmp_path / "runs", source)
-    with pytest.raises(ConfigError, match="ONNX"):
+    with pytest.raises(ConfigError, match=r"ONNX: error: line \d+ of its code cannot be traced: x = x \*"):
         run.export_onnx(tmp_path / "model", sandbox=ForkedSandbox())
     assert not (tmp_path / "model").exists()
 

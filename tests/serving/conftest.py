@@ -76,7 +76,7 @@ def client_of(run_of: Callable[[str], Run]) -> Iterator[Callable[[str], TestClie
     def get(kind: str) -> TestClient:
         if kind not in clients:
             model = run_of(kind).load(sandbox=ForkedSandbox())
-            app = make_app(model, {"run": run_of(kind).path.name}, most_rows=5)
+            app = make_app(model, {"run": run_of(kind).path.name}, {"size": 0.5, MARKUP: MARKUP}, most_rows=5)
             clients[kind] = TestClient(app, base_url="http://localhost")
             clients[kind].__enter__()
         return clients[kind]

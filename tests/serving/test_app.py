@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
+from codegen_hpo.errors import SandboxError
+from codegen_hpo.loaded_model import LoadedModel
 from codegen_hpo.run import Run
+from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.serving.app import make_app
 from codegen_hpo.testing.forked import ForkedSandbox
 
 MARKUP = "</textarea><script>alert(1)</script>"
@@ -52,18 +56,19 @@ def test_a_missing_value_is_null_and_numbers_may_be_texts(client: TestClient) ->
         (b"{", 422, "EOF"),
         (b"[" * 100_000, 422, "recursion"),
         (b"\xff\xfe", 422, ""),
-        (b'{"rows": [{"size": NaN}]}', 422, ""),
+        (b'{"rows": [{"size": NaN}]}', 422, "the number is not finite"),
         (b'{"rows": [{"size": "\\ud800"}]}', 422, ""),
         (b'{"rows": [{"size": 1' + b"0" * 5000 + b"}]}", 422, ""),
         (b" " * (2 << 20), 413, "bytes"),
-        ([], 422, ""),
+        ([], 422, "The body is {"),
+        ({"rows": ROW}, 422, "The body is {"),
         ({"rows": []}, 422, "at least 1"),
         ({"rows": [ROW] * 6}, 422, "at most 5"),
         ({"rows": [ROW], "more": 1}, 422, "more"),
         ({"rows": [{}]}, 422, "the column is missing"),
         ({"rows": [ROW | {"sise": 1}]}, 422, "Did you mean 'size'?"),
         ({"rows": [ROW | {"size": "abc"}]}, 422, "'abc' is not a number"),
-        ({"rows": [ROW | {"size": [1]}]}, 422, ""),
+        ({"rows": [ROW | {"size": [1]}]}, 422, "a value is a number, a text, true, false or null"),
         ({"rows": [ROW, ROW | {"made": "yesterday"}]}, 422, "'yesterday' is not a date or time"),
         ({"rows": [ROW | {"signed": "perhaps"}]}, 422, "'perhaps' is not true or false"),
         ({"rows": [ROW | {"colour": "x" * 20_000}]}, 422, "10000"),
@@ -83,6 +88,32 @@ def test_what_cannot_be_predicted_is_the_callers_fault(
 def test_a_fault_says_where_it_is(client: TestClient) -> None:
     (fault,) = post(client, {"rows": [ROW, ROW | {"size": "abc"}]}).json()["detail"]
     assert fault["loc"] == ["body", "rows", 1, "size"]
+    (fault,) = post(client, {"rows": [ROW | {"size": {}}]}).json()["detail"]
+    assert fault["loc"] == ["body", "rows", 0, "size"]
+
+
+def test_a_model_that_cannot_run_is_503_until_it_can(run_of: Callable[[str], Run]) -> None:
+    places = iter([None, ForkedSandbox()])
+
+    def find() -> Sandbox:
+        if (place := next(places)) is None:
+            raise SandboxError("bubblewrap is gone from /usr/bin")
+        return place
+
+    model = LoadedModel(run_of("regression").load(sandbox=ForkedSandbox()).trained, find)
+    client = TestClient(make_app(model, {}, {}), base_url="http://localhost")
+    answer = post(client, {"rows": [ROW]})
+    assert answer.status_code == 503
+    assert "/usr/bin" not in answer.text
+    assert post(client, {"rows": [ROW]}).status_code == 200
+    model.close()
+
+
+def test_more_requests_than_are_taken_at_once_are_refused(run_of: Callable[[str], Run]) -> None:
+    model = run_of("regression").load(sandbox=ForkedSandbox())
+    client = TestClient(make_app(model, {}, {}, at_once=0), base_url="http://localhost")
+    answer = post(client, {"rows": [ROW]})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "0 requests are under way: ask again")
 
 
 def test_a_body_that_is_not_said_to_be_json_is_refused(client: TestClient) -> None:
@@ -107,7 +138,7 @@ def test_the_description_has_the_columns_and_loads_nothing_from_elsewhere(client
     assert set(rows["items"]["properties"]) == set(ROW)
     assert rows["maxItems"] == 5
     page = client.get("/docs")
-    assert "http://" not in page.text
+    assert "http://" not in page.text.replace("http://localhost/predict", "")
     assert "https://" not in page.text
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;alert(1)" in page.text
