@@ -76,10 +76,11 @@ def connected(workers: int | str, needs: Needs) -> Iterator[None]:
                 num_cpus=workers * needs.cpus,
                 _memory=workers * needs.memory_bytes,
                 include_dashboard=False,
+                _system_config=_ORDINARY,
                 **_QUIET,
             )
         else:
-            ray.init(address=workers, **_QUIET)
+            _reach(workers)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         where = "on this machine" if isinstance(workers, int) else f"at {workers}"
         raise SandboxError(
@@ -90,6 +91,20 @@ def connected(workers: int | str, needs: Needs) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Connects. A server that answers and then fails is asked once more.
+
+    That of Ray 2.60 forks a process for each client beside threads of gRPC, and some die of it ("epoll_wait
+    error: Bad file descriptor").
+    """
+    import ray
+
+    try:
+        ray.init(address=address, **_QUIET)
+    except ConnectionAbortedError:
+        ray.init(address=address, **_QUIET)
 
 
 def living_nodes() -> list[Node]:
@@ -113,3 +128,5 @@ def _node(resources: Mapping[str, Any]) -> Node:
 
 
 _QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+# Ray 2.60 gives its workers a niceness of 15: whatever else the machine does would starve them
+_ORDINARY = {"worker_niceness": 0}
