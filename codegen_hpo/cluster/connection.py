@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 from codegen_hpo.errors import ConfigError, SandboxError
 
+_REACH_S = 10.0  # for a connection to the cluster's port
 _ADDRESS = re.compile(r"auto|(ray://)?[\w.\-\[\]:]*[\w.\-\]]:\d{1,5}")
 
 
@@ -101,6 +103,9 @@ def _reach(address: str) -> None:
     """
     import ray
 
+    if address != "auto":  # Ray looks for a machine that is not there for half a minute
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
     try:
         ray.init(address=address, **_QUIET)
     except ConnectionAbortedError:
