@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import socket
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -87,7 +88,8 @@ def connected(workers: int | str, needs: Needs) -> Iterator[None]:
         where = "on this machine" if isinstance(workers, int) else f"at {workers}"
         raise SandboxError(
             f"there is no Ray cluster {where}: {' '.join(str(error).split())[:300]}",
-            hint="start one (ray start --head), and give the same token and versions of Ray and Python here",
+            hint="start one (ray start --head); one with a token is reached with RAY_AUTH_MODE=token; "
+            "Ray and Python have the same versions there and here",
         ) from error
     try:
         yield
@@ -106,10 +108,11 @@ def _reach(address: str) -> None:
     if address != "auto":  # Ray looks for a machine that is not there for half a minute
         host, _, port = address.removeprefix("ray://").rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
-    try:
-        ray.init(address=address, **_QUIET)
-    except ConnectionAbortedError:
-        ray.init(address=address, **_QUIET)
+    with warnings.catch_warnings(action="ignore"):  # it warns of what it then raises
+        try:
+            ray.init(address=address, **_QUIET)
+        except ConnectionAbortedError:
+            ray.init(address=address, **_QUIET)
 
 
 def living_nodes() -> list[Node]:

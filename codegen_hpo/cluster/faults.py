@@ -13,6 +13,7 @@ class LostError(Exception):
 @contextmanager
 def answering() -> Iterator[None]:
     """Raises LostError for a task that is lost, SandboxError for whatever else is wrong with the cluster."""
+    import ray
     from ray.exceptions import RayError, RayTaskError
 
     try:
@@ -24,7 +25,10 @@ def answering() -> Iterator[None]:
         ) from error
     except _lost() as error:
         raise LostError(_said(error)) from error
-    except (RayError, ConnectionError) as error:
+    except Exception as error:
+        # what Ray's client raises when it is disconnected is an Exception of no class (2.60)
+        if ray.is_initialized() and not isinstance(error, RayError | ConnectionError):
+            raise
         raise SandboxError(
             f"the Ray cluster does not answer: {' '.join(str(error).split())[:300]}",
             hint="the run can be resumed when it does",

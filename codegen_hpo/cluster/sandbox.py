@@ -2,15 +2,17 @@
 
 import secrets
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from codegen_hpo.cluster.bundle_copy import forget, pack
 from codegen_hpo.cluster.connection import Needs, node_ids
-from codegen_hpo.cluster.faults import answering
+from codegen_hpo.cluster.faults import LostError, answering
 from codegen_hpo.cluster.node import Wish, answer
 from codegen_hpo.cluster.worker import Greeting, Pulse, RayWorker
+from codegen_hpo.errors import SandboxError
 from codegen_hpo.sandbox.bundle_facts import read_bundle_facts
 
 _FORGET_S = 10.0  # that the end of a run waits until the machines have removed the bundle
@@ -57,7 +59,8 @@ class RaySandbox:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        try:
+        # where the cluster is gone, the next run there removes what is left
+        with suppress(SandboxError, LostError), answering():
             tasks = [
                 ray.remote(
                     num_cpus=0,
@@ -67,7 +70,6 @@ class RaySandbox:
                 for node in node_ids()
                 for key, _ in self._bundles.values()
             ]
-            ray.wait(tasks, num_returns=len(tasks), timeout=_FORGET_S) if tasks else None
-        except (ray.exceptions.RayError, ConnectionError, OSError):
-            pass  # of a cluster that is gone: the next run there removes what is left
+            if tasks:
+                ray.wait(tasks, num_returns=len(tasks), timeout=_FORGET_S)
         self._bundles.clear()

@@ -174,5 +174,5 @@ class RayWorker:
 
         running = self._running
         if running is not None:
-            with suppress(ray.exceptions.RayError, ConnectionError):
+            with suppress(SandboxError, LostError), answering():
                 ray.cancel(running, force=True)

@@ -275,6 +275,23 @@ def test_a_worker_that_waits_for_a_place_can_be_closed_and_gives_up(
     assert "closed" in str(ended_by_closing(lambda: worker.hello, worker, 1))
 
 
+def test_a_cluster_that_is_gone_is_a_fault_of_the_host_and_leaves_nothing_waiting(
+    three_nodes: Cluster, tmp_path: Path, small_table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "1")
+
+    class KillThemAll:
+        def receive(self, event: Event) -> None:
+            if event.kind == "candidate":
+                for node in reversed(three_nodes.cluster.list_all_nodes()):
+                    three_nodes.cluster.remove_node(node, allow_graceful=False)
+
+    with pytest.raises(SandboxError, match="does not answer") as caught:
+        run(small_table, tmp_path, workers=three_nodes.address, sinks=[KillThemAll()])
+    assert "resumed" in caught.value.hint
+    assert the_run(tmp_path).history.state == "failed"
+
+
 def test_workers_on_this_machine(tmp_path: Path, small_table: pd.DataFrame) -> None:
     table, runs = tmp_path / "t.csv", tmp_path / "runs"
     small_table.to_csv(table, index=False)
