@@ -35,7 +35,7 @@ class Wish:
 
 
 def answer(wish: Wish, key: str, files: Sequence[Any], job: Job | None) -> Reply:
-    """The task: what the job came to on this machine; without a job, what a worker here says of itself.
+    """The task: what the job came to on this machine; without a job, what a worker says that waits for one.
 
     Args:
         key: names the bundle.
@@ -127,7 +127,7 @@ class Bench:
 
     def _taken(self, key: str, device: str, use: str, fetch: Callable[[], Packed]) -> _Idle:
         fitting = [one for one in self._idle if (one.key, one.device) == (key, device)]
-        for known in (use, "") if use else {one.use for one in fitting}:
+        for known in (use, ""):
             for one in fitting:
                 if one.use == known:
                     self._idle.remove(one)

@@ -43,7 +43,7 @@ class RaySandbox:
         self._greeting, self._pulse = Greeting(), Pulse()
 
     def open(self, bundle: Path) -> RayWorker:
-        """A worker; see `base.Sandbox`. A machine opens its own sandbox when a job reaches it."""
+        """A worker; see `base.Sandbox`. Its `hello` waits until a machine has opened its own sandbox."""
         import ray
 
         shape = read_bundle_facts(bundle).shape
@@ -51,8 +51,8 @@ class RaySandbox:
             if bundle not in self._bundles:
                 self._bundles[bundle] = secrets.token_hex(16), [ray.put(pack(bundle))]
             key, files = self._bundles[bundle]
-        start = partial(self._task.remote, self._wish, key, files)
-        return RayWorker(start, shape, self._needs, self._greeting, self._pulse)
+            start = partial(self._task.remote, self._wish, key, files)
+            return RayWorker(start, shape, self._needs, self._greeting, self._pulse)
 
     def close(self) -> None:
         """Has the bundles removed from the machines."""

@@ -65,6 +65,7 @@ class RayWorker:
     ) -> None:
         self._start, self._shape, self._needs = start, shape, needs
         self._greeting, self._pulse = greeting, pulse
+        self._warming = start(None)  # where there is room, a machine opens its sandbox already
         self._running: Any = None
         self._closed = False
         self._hello: Hello | None = None
@@ -93,7 +94,8 @@ class RayWorker:
     def close(self) -> None:
         """Ends the job that is under way, with its process."""
         self._closed = True
-        self._cancel()
+        self._cancel(self._running)
+        self._cancel(self._warming)
 
     def _greeted(self) -> Hello:
         try:
@@ -122,9 +124,9 @@ class RayWorker:
             raise SandboxError("the sandbox worker is closed; open another one")
         try:
             with answering():
-                self._running = self._start(job)
+                self._running = self._begun(job)
                 if self._closed:  # meanwhile, by another thread
-                    self._cancel()
+                    self._cancel(self._running)
                 self._await(PATIENCE_S + (job.timeout_s if job else 0.0))
                 return read_reply(ray.get(self._running), self._shape)
         except LostError as error:
@@ -134,11 +136,18 @@ class RayWorker:
         except SandboxError:
             raise
         except BaseException:  # Ctrl-C: the job must not run on
-            self._cancel()
+            self._cancel(self._running)
             raise
         finally:
             self._running = None
             self._pulse.beat()
+
+    def _begun(self, job: Job | None) -> Any:
+        """The task for a job; for a greeting the one that was begun when the worker was opened."""
+        if job:
+            return self._start(job)
+        warming, self._warming = self._warming, None
+        return self._start(None) if warming is None else warming
 
     def _await(self, longest_s: float) -> None:
         """Returns when the task has ended.
@@ -165,14 +174,13 @@ class RayWorker:
                 )
 
     def _give_up(self, reason: str) -> None:
-        self._cancel()
+        self._cancel(self._running)
         raise SandboxError(reason, hint="the run can be resumed when there is one")
 
-    def _cancel(self) -> None:
-        """Ends the task, if the cluster is there still: without a driver, it ends its tasks by itself."""
+    def _cancel(self, task: Any) -> None:
+        """Ends the task, if there is one and the cluster is there: without a driver, it ends them all."""
         import ray
 
-        running = self._running
-        if running is not None:
+        if task is not None:
             with suppress(SandboxError, LostError), answering():
-                ray.cancel(running, force=True)
+                ray.cancel(task, force=True)
