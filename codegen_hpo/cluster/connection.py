@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import socket
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 
 from codegen_hpo.errors import ConfigError, SandboxError
 
+_REACH_S = 10.0  # for a connection to the cluster's port
 _ADDRESS = re.compile(r"auto|(ray://)?[\w.\-\[\]:]*[\w.\-\]]:\d{1,5}")
 
 
@@ -76,20 +79,40 @@ def connected(workers: int | str, needs: Needs) -> Iterator[None]:
                 num_cpus=workers * needs.cpus,
                 _memory=workers * needs.memory_bytes,
                 include_dashboard=False,
+                _system_config=_ORDINARY,
                 **_QUIET,
             )
         else:
-            ray.init(address=workers, **_QUIET)
+            _reach(workers)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         where = "on this machine" if isinstance(workers, int) else f"at {workers}"
         raise SandboxError(
             f"there is no Ray cluster {where}: {' '.join(str(error).split())[:300]}",
-            hint="start one (ray start --head), and give the same token and versions of Ray and Python here",
+            hint="start one (ray start --head); one with a token is reached with RAY_AUTH_MODE=token; "
+            "Ray and Python have the same versions there and here",
         ) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Connects. A server that answers and then fails is asked once more.
+
+    That of Ray 2.60 forks a process for each client beside threads of gRPC, and some die of it ("epoll_wait
+    error: Bad file descriptor").
+    """
+    import ray
+
+    if address != "auto":  # Ray looks for a machine that is not there for half a minute
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    with warnings.catch_warnings(action="ignore"):  # it warns of what it then raises
+        try:
+            ray.init(address=address, **_QUIET)
+        except ConnectionAbortedError:
+            ray.init(address=address, **_QUIET)
 
 
 def living_nodes() -> list[Node]:
@@ -113,3 +136,5 @@ def _node(resources: Mapping[str, Any]) -> Node:
 
 
 _QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+# Ray 2.60 gives its workers a niceness of 15: whatever else the machine does would starve them
+_ORDINARY = {"worker_niceness": 0}

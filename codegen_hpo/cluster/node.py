@@ -1,7 +1,7 @@
 """What runs on a machine of the cluster: its own sandbox, opened there and kept warm between trials.
 
 Ray runs one task at a time in a process and uses the process again for the next one, so each process keeps
-the workers that it opened. A worker runs one function only: none meets what another one left behind.
+the workers that it opened. A worker trains one function only: none meets what another one left behind.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Wish:
 
 
 def answer(wish: Wish, key: str, files: Sequence[Any], job: Job | None) -> Reply:
-    """The task: what the job came to on this machine; without a job, what a worker here says of itself.
+    """The task: what the job came to on this machine; without a job, what a worker says that waits for one.
 
     Args:
         key: names the bundle.
@@ -76,8 +76,15 @@ class _Idle(NamedTuple):
 
     key: str  # of its bundle
     device: str
-    code: str  # hash of the function that it ran; empty if none
+    use: str  # see `_use`
     worker: Worker
+
+
+def _use(job: Job | None) -> str:
+    """What a worker is used for: the hash of a function, "predict" for all of them, "" for a greeting."""
+    if job is None or job.kind == "predict":
+        return job.kind if job else ""
+    return hashlib.sha256(job.source.encode()).hexdigest()
 
 
 class Bench:
@@ -95,15 +102,18 @@ class Bench:
         self._idle: list[_Idle] = []
 
     def answer(self, node: str, device: str, key: str, fetch: Callable[[], Packed], job: Job | None) -> Reply:
-        """Runs the job in a worker that ran nothing else but its function. Raises SandboxError."""
-        code = hashlib.sha256(job.source.encode()).hexdigest() if job else ""
-        taken = self._taken(key, device, code, fetch)
+        """Runs the job in a worker that trained nothing but its function; one of a bundle predicts for all.
+
+        Raises SandboxError.
+        """
+        use = _use(job)
+        taken = self._taken(key, device, use, fetch)
         try:
             outcome = taken.worker.run(job) if job else None
         except BaseException:
             taken.worker.close()
             raise
-        self._idle.append(taken._replace(code=code or taken.code))
+        self._idle.append(taken._replace(use=use or taken.use))
         while len(self._idle) > self._most_idle:
             self._idle.pop(0).worker.close()
         return write_answer(node, taken.worker.hello, outcome)
@@ -115,11 +125,11 @@ class Bench:
         while self._copies:
             self._copies.popitem()[1].close()
 
-    def _taken(self, key: str, device: str, code: str, fetch: Callable[[], Packed]) -> _Idle:
+    def _taken(self, key: str, device: str, use: str, fetch: Callable[[], Packed]) -> _Idle:
         fitting = [one for one in self._idle if (one.key, one.device) == (key, device)]
-        for known in (code, "") if code else {one.code for one in fitting}:
+        for known in (use, ""):
             for one in fitting:
-                if one.code == known:
+                if one.use == known:
                     self._idle.remove(one)
                     return one
         if key not in self._copies:

@@ -115,8 +115,9 @@ class MLflow:
 
 
 def _client(uri: str) -> "MlflowClient":
-    """A client that tells nobody of its use, and nothing of its tables."""
+    """A client that tells nobody of its use, nothing of its tables, and prints no addresses to stdout."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient

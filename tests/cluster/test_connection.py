@@ -1,10 +1,12 @@
 """What is asked of a cluster, and how its machines are shared, without one."""
 
+import socket
+
 import pytest
 
 from codegen_hpo.cluster.connection import Needs, Node, connected, read_workers
 from codegen_hpo.engine.places import Asked, cluster_shares, places
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.errors import ConfigError, SandboxError
 
 GIB = 1 << 30
 
@@ -79,3 +81,14 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConfigError, match="Ray") as caught, connected(2, Needs(1, 0, GIB)):
         pass
     assert "codegen-hpo[ray]" in caught.value.hint
+
+
+def test_an_address_where_nobody_is_fails_at_once() -> None:
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"ray://127.0.0.1:{own.getsockname()[1]}"
+        with (
+            pytest.raises(SandboxError, match=f"no Ray cluster at {address}: .*refused"),
+            connected(address, Needs(1, 0, GIB)),
+        ):
+            pass

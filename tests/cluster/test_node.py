@@ -1,6 +1,7 @@
 """A machine's workers are kept warm, and each runs one function only."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -62,8 +63,14 @@ class Here:
         self.fetched += 1
         return pack(self.bundle)
 
-    def ask(self, source: str | None, key: str, device: str = "cpu") -> str:
-        job = Job(kind="train", source=source) if source is not None else None
+    def ask(
+        self,
+        source: str | None,
+        key: str,
+        device: str = "cpu",
+        kind: Literal["train", "predict"] = "train",
+    ) -> str:
+        job = Job(kind=kind, source=source) if source is not None else None
         told = read_reply(self.bench.answer("n1", device, key, self._fetch, job), Shape(1, 1))
         return told.hello.cuda
 
@@ -84,6 +91,14 @@ def test_a_greeted_worker_runs_the_first_function_and_no_other(here: Here) -> No
         here.ask(source, "k")
     assert here.ran == [["a", "a", "a"], ["b"]]
     assert here.fetched == 1
+
+
+def test_one_worker_predicts_for_all_functions_and_is_none_that_trained_one(here: Here) -> None:
+    here.ask("a", "k")
+    for source in ("a", "b"):
+        here.ask(source, "k", kind="predict")
+    here.ask("c", "k")
+    assert here.ran == [["a"], ["a", "b"], ["c"]]
 
 
 def test_a_worker_sees_one_bundle_and_one_gpu(here: Here) -> None:

@@ -5,20 +5,28 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
+from codegen_hpo.cluster.connection import Needs, connected, living_nodes
+from codegen_hpo.cluster.node import Wish
+from codegen_hpo.cluster.sandbox import RaySandbox
+from codegen_hpo.cluster.worker import RayWorker
 from codegen_hpo.engine.settings import Budget
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.errors import ConfigError, SandboxError
 from codegen_hpo.fitting import fit
-from codegen_hpo.records import Event
+from codegen_hpo.records import Event, Job
 from codegen_hpo.run import Run
+from codegen_hpo.sandbox.limits import Limits
 from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedAuthor
+from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.watched_runs import after, finish, started, the_run, wait_for
 
 pytestmark = pytest.mark.slow
@@ -86,6 +94,7 @@ def three_nodes() -> Iterator[Cluster]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     head = {"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": port}
+    head["_system_config"] = {"worker_niceness": 0}  # Ray's 15 gives other tests the whole machine
     cluster = Simulated(initialize_head=True, connect=False, head_node_args=head)
     try:
         for _ in range(2):
@@ -123,7 +132,7 @@ class KillANode:
 
     def receive(self, event: Event) -> None:
         if event.kind == "trial" and event.data["number"] >= 3 and not self.killed:
-            (ended_on,) = [n.split()[-1] for n in event.data["outcome"]["notes"] if n.startswith("on node")]
+            (ended_on,) = [n.split()[2] for n in event.data["outcome"]["notes"] if n.startswith("on node")]
             self.killed = self.nodes.kill_other_than(ended_on)
 
 
@@ -197,17 +206,9 @@ def test_a_trial_that_no_machine_can_run_is_refused_at_once(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_job_under_way_ends_when_its_worker_is_closed(three_nodes: Cluster, tmp_path: Path) -> None:
-    from importlib.metadata import version
-
-    from codegen_hpo.cluster.connection import Needs, connected
-    from codegen_hpo.cluster.node import Wish
-    from codegen_hpo.cluster.sandbox import RaySandbox
-    from codegen_hpo.errors import SandboxError
-    from codegen_hpo.records import Job
-    from codegen_hpo.sandbox.limits import Limits
-    from codegen_hpo.testing.bundles import write_sample_bundle
-
+@pytest.fixture
+def worker(three_nodes: Cluster, tmp_path: Path) -> Iterator[RayWorker]:
+    """A worker of the cluster, of one CPU; this process is connected."""
     needs = Needs(1, 0, 1 << 30)
     wish = Wish(
         sandbox="none",
@@ -218,23 +219,77 @@ def test_a_job_under_way_ends_when_its_worker_is_closed(three_nodes: Cluster, tm
         most_idle=1,
         version=version("codegen-hpo"),
     )
-    endless = Job(kind="train", source=SOURCE.replace("TURNS", "10**9"), arguments={"max_epochs": 5})
-    faults: list[SandboxError] = []
     with connected(three_nodes.address, needs):
-        worker = RaySandbox(wish, needs).open(write_sample_bundle(tmp_path / "bundle"))
+        yield RaySandbox(wish, needs).open(write_sample_bundle(tmp_path / "bundle"))
 
-        def work() -> None:
-            with pytest.raises(SandboxError, match="closed") as caught:
-                worker.run(endless)
-            faults.append(caught.value)
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join(3)
-        assert thread.is_alive()
-        worker.close()
-        thread.join(60)
-    assert faults
+@pytest.fixture
+def taken(worker: RayWorker) -> Iterator[None]:
+    """All CPUs are somebody else's."""
+    import ray
+
+    @ray.remote(num_cpus=1, max_retries=0)
+    def hold() -> None:
+        time.sleep(600)
+
+    held = [hold.remote() for _ in living_nodes()]
+    while ray.available_resources().get("CPU", 0) >= 1:
+        time.sleep(0.1)
+    yield
+    for one in held:
+        ray.cancel(one, force=True)
+
+
+def ended_by_closing(work: Callable[[], object], worker: RayWorker, after_s: float) -> SandboxError:
+    """How the work ends when another thread closes the worker."""
+    faults: list[SandboxError] = []
+
+    def run() -> None:
+        with pytest.raises(SandboxError) as caught:
+            work()
+        faults.append(caught.value)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(after_s)
+    assert thread.is_alive()
+    worker.close()
+    thread.join(60)
+    return faults[0]
+
+
+def test_a_job_under_way_ends_when_its_worker_is_closed(worker: RayWorker) -> None:
+    endless = Job(kind="train", source=SOURCE.replace("TURNS", "10**9"), arguments={"max_epochs": 5})
+    assert "closed" in str(ended_by_closing(lambda: worker.run(endless), worker, 3))
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_worker_that_waits_for_a_place_can_be_closed_and_gives_up(
+    worker: RayWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr("codegen_hpo.cluster.worker.PATIENCE_S", 1.0)
+        with pytest.raises(SandboxError, match="no place for a trial of 1 CPU") as caught:
+            assert worker.hello
+        assert "resumed" in caught.value.hint
+    assert "closed" in str(ended_by_closing(lambda: worker.hello, worker, 1))
+
+
+def test_a_cluster_that_is_gone_is_a_fault_of_the_host_and_leaves_nothing_waiting(
+    three_nodes: Cluster, tmp_path: Path, small_table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "1")
+
+    class KillThemAll:
+        def receive(self, event: Event) -> None:
+            if event.kind == "candidate":
+                for node in reversed(three_nodes.cluster.list_all_nodes()):
+                    three_nodes.cluster.remove_node(node, allow_graceful=False)
+
+    with pytest.raises(SandboxError, match="does not answer") as caught:
+        run(small_table, tmp_path, workers=three_nodes.address, sinks=[KillThemAll()])
+    assert "resumed" in caught.value.hint
+    assert the_run(tmp_path).history.state == "failed"
 
 
 def test_workers_on_this_machine(tmp_path: Path, small_table: pd.DataFrame) -> None:
