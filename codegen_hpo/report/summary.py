@@ -34,4 +34,6 @@ def sentences(record: Record) -> list[str]:
         ]
     else:
         told = [f"No trial has a score: the run is {history.state}."]
+    if history.ended:
+        told.append(f"The search ended: {history.ended}.")
     return told

@@ -149,6 +149,17 @@ def test_before_the_test_rows_are_opened_validation_rows_are_shown(regression: R
     assert sentences(record)[0].startswith("No final model yet: the run is stopped.")
 
 
+def test_the_verdict_names_the_gap_between_validation_and_test(regression: Run) -> None:
+    record = Record.open(regression.path)
+    final = record.history.final
+    assert final is not None
+    assert final.test_score is not None
+    gap = final.test_score - final.validation_score
+    first, *others = sentences(record)
+    assert f"on the sealed test rows (a gap of {gap:+.3g}): " in first
+    assert others[-1] == f"The search ended: {record.history.ended}."
+
+
 def test_the_command_that_makes_a_run_again_names_its_columns(regression: Run) -> None:
     record = Record.open(regression.path)
     assert record.task is not None
