@@ -146,7 +146,15 @@ def test_before_the_test_rows_are_opened_validation_rows_are_shown(regression: R
     rows = HeldOutRows.of(record, model_of(record.history))
     assert rows.part == "validation"
     assert len(rows.labels) == len(rows.predictions) == len(rows.x_num) == len(rows.x_cat)
-    assert sentences(record)[0].startswith("No final model yet: the run is stopped.")
+    assert sentences(record)[0].startswith("No final model yet: the run was stopped.")
+
+
+def test_a_run_without_a_function_says_why(failed: Run, tmp_path: Path) -> None:
+    page = failed.report(tmp_path / "o.html").read_text("utf-8")
+    _checked(page)
+    assert _sections(page) == ["leaderboard", "search", "code", "reproduce"]
+    assert "No trial has a score: the run failed." in page
+    assert "It failed: no candidate met the contract in 1 attempt; " in page
 
 
 def test_the_verdict_names_the_gap_between_validation_and_test(regression: Run) -> None:
