@@ -107,9 +107,7 @@ class Foot:
         parts += [_shown(spent) for spent in self._progress.spent]
         if failed := self._progress.failed:
             parts.insert(2, f"{failed} failed")
-        return Text(
-            "  " + "  ·  ".join(map(plain, parts)), style="bold"
-        )  # all of it: it may wrap
+        return Text("  " + "  ·  ".join(map(plain, parts)), style="bold")  # all of it: it may wrap
 
 
 def _told(best: Mapping[str, Any]) -> str:
