@@ -17,7 +17,12 @@ def number(value: object) -> str:
     """A cell: numbers with five significant digits, a dash for nothing."""
     if value is None:
         return "–"
-    return f"{value:.5g}" if isinstance(value, float) else plain(value)
+    return f"{value:z.5g}" if isinstance(value, float) else plain(value)
+
+
+def signed(difference: float) -> str:
+    """ "+0.038", "-0.0306", "+0"."""
+    return f"{difference:+z.3g}"
 
 
 def counted(count: int, noun: str) -> str:

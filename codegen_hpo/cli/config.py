@@ -92,6 +92,8 @@ def _row(path: Keys, name: str, option: click.Option, configuration: Configurati
     """How an option stands where the command line does not name it."""
     found = configuration.find(path, name, option)
     value: Any = found.value if found else option.default
+    if option.is_flag:
+        value = value is True  # click has none where nothing was said
     if name == "base-url" and found:
         value = Endpoint(base_url=str(value), model="").url  # without password and query
     return Row(" ".join(path), name, _shown(value), found.source if found else "default")

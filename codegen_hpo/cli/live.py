@@ -107,7 +107,7 @@ class Foot:
         parts += [_shown(spent) for spent in self._progress.spent]
         if failed := self._progress.failed:
             parts.insert(2, f"{failed} failed")
-        return Text("  " + "  ·  ".join(map(plain, parts)), style="bold", no_wrap=True, overflow="ellipsis")
+        return Text("  " + "  ·  ".join(map(plain, parts)), style="bold")  # all of it: it may wrap
 
 
 def _told(best: Mapping[str, Any]) -> str:

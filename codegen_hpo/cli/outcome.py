@@ -49,10 +49,13 @@ def print_outcome(run: "Run", *, as_json: bool) -> None:
     print_fallbacks(history.trials)
     print_ledger(run.ledger)
     click.echo(f"\nEverything is in {plain(run.path)}")
-    click.echo(f"  {program()} show {run.path} --code        the function that was written")
-    click.echo(f"  {program()} report {run.path}             curves, columns, code and cost on one page")
-    click.echo(f"  {program()} predict {run.path} NEW.csv    predictions for new rows")
-    click.echo(f"  {program()} export {run.path} -o model    a folder that needs no codegen-hpo")
+    if history.best():
+        click.echo(f"  {program()} show {run.path} --code        the function that was written")
+        click.echo(f"  {program()} report {run.path}             curves, columns, code and cost on one page")
+        click.echo(f"  {program()} predict {run.path} NEW.csv    predictions for new rows")
+        click.echo(f"  {program()} export {run.path} -o model    a folder that needs no codegen-hpo")
+    else:
+        click.echo(f"  {program()} show {run.path} --attempts    each text, and what was found in it")
     click.echo(f"  {resume_command(run.path, history)}   more trials")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from codegen_hpo.cli.parameters import Finite
 from codegen_hpo.tuner.names import TUNERS
@@ -27,6 +28,11 @@ class TunerName(click.ParamType[str]):
         if value not in self._names:
             self.fail(f"there is no tuner {value!r}; one of {', '.join(self._names)}", param, ctx)
         return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
 
 
 _OPTIONS = (

@@ -37,6 +37,7 @@ from codegen_hpo.llm.events import LLMEvent
 from codegen_hpo.llm.ledger import price_of
 from codegen_hpo.records import Sink, Trial
 from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.shown import counted
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
 
@@ -153,7 +154,7 @@ class Session:
                     hint="give it more: --time, --trials, --max-tokens or --max-cost",
                 )
             raise NoCandidateError(
-                f"no candidate met the contract in {attempts} attempts; {ending.reason}",
+                f"no candidate met the contract in {counted(attempts, 'attempt')}; {ending.reason}",
                 hint=f"codegen-hpo show {self.folder.name} --attempts tells what was wrong with each",
             )
         finish.final(self._trials(search), ending.reason)

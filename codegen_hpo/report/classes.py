@@ -18,6 +18,7 @@ _CURVES = 6  # classes with a ROC curve and a calibration of their own
 _ENDS = (-0.02, 1.02)
 _BINS = 10  # of a calibration, with equal numbers of rows
 _POINTS = 120  # of a ROC curve
+_WIDTH, _HEIGHT = 4.0, 3.2  # inches: three stand beside one another
 _FEWEST = 10  # rows of a class with a ROC curve
 
 
@@ -29,14 +30,15 @@ class _Shown(NamedTuple):
     predicted: NDArray[Any]
 
 
-def class_figures(rows: HeldOutRows, classes: tuple[str, ...]) -> list[Markup]:
+def class_figures(rows: HeldOutRows, target: str, classes: tuple[str, ...]) -> list[Markup]:
     """Confusion matrix, ROC curves and calibration."""
     shown = _shown(rows, classes)
-    side = 1.9 + 0.3 * len(shown.names)
+    height = max(_HEIGHT, min(_WIDTH, 1.9 + 0.3 * len(shown.names)))
+    size = (_WIDTH, _HEIGHT)
     return [
-        draw("Confusion matrix", lambda axes: _confusion(axes, shown), size=(4.8, min(4.8, side))),
-        draw("ROC curves", lambda axes: _roc(axes, rows, classes), size=(4.8, 3.4)),
-        draw("Calibration", lambda axes: _calibration(axes, rows, classes), size=(4.8, 3.4)),
+        draw("Confusion matrix", lambda axes: _confusion(axes, shown, target), size=(_WIDTH, height)),
+        draw("ROC curves", lambda axes: _roc(axes, rows, target, classes), size=size),
+        draw("Calibration", lambda axes: _calibration(axes, rows, target, classes), size=size),
     ]
 
 
@@ -51,7 +53,7 @@ def _shown(rows: HeldOutRows, classes: tuple[str, ...]) -> _Shown:
     return _Shown(names, places[rows.labels], places[predicted])
 
 
-def _confusion(axes: "Axes", shown: _Shown) -> None:
+def _confusion(axes: "Axes", shown: _Shown, target: str) -> None:
     from matplotlib.patches import Rectangle
 
     names = shown.names
@@ -69,7 +71,7 @@ def _confusion(axes: "Axes", shown: _Shown) -> None:
     axes.set_xticks(range(len(names)), names, rotation=0 if few else 60, ha="center" if few else "right")
     axes.set_yticks(range(len(names)), names)
     axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted", ylabel=f"true {label(target)}")
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
@@ -84,7 +86,7 @@ def _curve_classes(rows: HeldOutRows, classes: tuple[str, ...]) -> list[int]:
     return sorted(enough[:_CURVES])
 
 
-def _roc(axes: "Axes", rows: HeldOutRows, classes: tuple[str, ...]) -> None:
+def _roc(axes: "Axes", rows: HeldOutRows, target: str, classes: tuple[str, ...]) -> None:
     from sklearn.metrics import roc_auc_score, roc_curve
 
     axes.plot((0, 1), (0, 1), color=MUTED, linewidth=1.0, linestyle="--")
@@ -99,10 +101,10 @@ def _roc(axes: "Axes", rows: HeldOutRows, classes: tuple[str, ...]) -> None:
             label=f"{label(classes[code], 16)}: area {roc_auc_score(true, chance):.3f}",
         )
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=_ENDS, ylim=_ENDS)
-    _legend(axes, "lower right")
+    _legend(axes, target, "lower right")
 
 
-def _calibration(axes: "Axes", rows: HeldOutRows, classes: tuple[str, ...]) -> None:
+def _calibration(axes: "Axes", rows: HeldOutRows, target: str, classes: tuple[str, ...]) -> None:
     """The share of rows of a class, against the probability it was given, by tenths of the rows."""
     axes.plot((0, 1), (0, 1), color=MUTED, linewidth=1.0, linestyle="--")
     for number, code in enumerate(_curve_classes(rows, classes)):
@@ -119,9 +121,9 @@ def _calibration(axes: "Axes", rows: HeldOutRows, classes: tuple[str, ...]) -> N
             label=label(classes[code], 16),
         )
     axes.set(xlabel="predicted probability", ylabel="share that is so", xlim=_ENDS, ylim=_ENDS)
-    _legend(axes, "upper left")
+    _legend(axes, target, "upper left")
 
 
-def _legend(axes: "Axes", place: Literal["lower right", "upper left"]) -> None:
+def _legend(axes: "Axes", target: str, place: Literal["lower right", "upper left"]) -> None:
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc=place)
+        axes.legend(loc=place, title=label(target), alignment="left")

@@ -64,6 +64,7 @@ def _along(axes: "Axes", seen: Seen, wrong: Floats, *, values: bool) -> None:
         axes.axhline(100 * wrong.mean(), color=INK, linewidth=0.8, linestyle="--")
         axes.set_ylabel("% wrong")
     axes.set_xticks(x, [name for _, name in kept], rotation=35, ha="right", fontsize=7.5)
+    axes.set_xlim(-0.6, len(kept) - 0.4)
     axes.set_title(label(f"{seen.name}, {seen.unit}" if seen.unit else seen.name, 40))
 
 
@@ -95,9 +96,9 @@ def _named(seen: Seen, values: Floats) -> str:
         return date_text(float(np.median(values)))
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return f"{high:.4g}"
+        return f"{high:z.4g}"
     decimals = max(0, 2 - math.ceil(math.log10(high - low)))
     if decimals > _DECIMALS or high - low > _LARGE:
-        return f"{low:.2g}–{high:.2g}"
-    ends = [f"{end:.{decimals}f}" for end in (low, high)]
+        return f"{low:z.2g}–{high:z.2g}"
+    ends = [f"{end:z.{decimals}f}" for end in (low, high)]
     return "–".join(end.rstrip("0").rstrip(".") if "." in end else end for end in ends)

@@ -47,6 +47,7 @@ _STYLE = {
     "legend.fontsize": 9.0,
     "legend.frameon": False,
     "legend.labelcolor": INK,
+    "legend.title_fontsize": 9.0,
     "lines.linewidth": 1.6,
     "savefig.facecolor": "none",
     "svg.fonttype": "none",

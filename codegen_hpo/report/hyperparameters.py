@@ -185,9 +185,10 @@ def _across(
             )
         for row, name in zip(rows, names, strict=True):
             axes.axhline(row, color=LINE, linewidth=0.8, zorder=0)
-            for at, ends in zip((0.0, 1.0), _ends(space[name]), strict=True):
-                axes.text(at, row - 0.12, ends, color=MUTED, fontsize=7.5, ha="left" if at == 0 else "right")
-        axes.set_yticks(rows, [label(name, 18) for name in names])
+            low, high = _ends(space[name])
+            axes.text(-0.04, row + 0.12, low, color=MUTED, fontsize=7.5, ha="right", va="top")
+            axes.text(1.04, row, high, color=MUTED, fontsize=7.5, ha="left", va="center")
+        axes.set_yticks(rows, [label(name, 18) for name in names], va="bottom")
         axes.set(xlim=(-0.02, 1.02), ylim=(len(names) - 0.6, -0.6), xticks=[])
         for side in axes.spines.values():
             side.set_visible(False)

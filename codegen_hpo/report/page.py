@@ -28,7 +28,7 @@ from codegen_hpo.report.summary import sentences, title
 from codegen_hpo.report.tables import leaderboard, trial_rows
 from codegen_hpo.report.verdict import gap_beyond_chance
 from codegen_hpo.sandbox.base import Sandbox
-from codegen_hpo.shown import counted, number, plain
+from codegen_hpo.shown import counted, number, plain, signed
 from codegen_hpo.store.history import Final, read_ledger
 from codegen_hpo.tuner.turns import fallbacks_text
 
@@ -108,14 +108,14 @@ def _facts(record: Record, ledger: Ledger) -> list[tuple[str, str, str]]:
         found += [
             (f"{metric.name}, validation", number(final.validation_score), direction),
             (f"{metric.name}, test", number(final.test_score), "sealed until the end"),
-            ("test minus validation", "–" if gap is None else f"{gap:+.3g}", _chance(final)),
+            ("test minus validation", "–" if gap is None else signed(gap), _chance(final)),
         ]
     elif best := history.best():
         found.append((f"best {metric.name}", number(best.score), direction))
     failed = sum(trial.loss is None for trial in history.trials)
     found += [
         ("trials", str(len(history.trials)), f"{failed} failed"),
-        ("time at work", _time(history.elapsed_s), history.ended or history.state),
+        ("time at work", _time(history.elapsed_s), ""),
     ]
     if record.task:
         found.append(("functions", str(len(history.candidates)), counted(len(history.attempts), "attempt")))
@@ -160,10 +160,11 @@ def _model(record: Record, shuffling: Shuffling) -> _Model | None:
         except CodegenHpoError as error:  # the rest of the report needs no model to run
             missing = str(error).replace(str(record.folder.path), ".")
     order = [name for lost in found.columns for name in lost.names] if found else []
+    target, classes = task.target, task.classes
     return _Model(
         part=rows.part,
         rows=len(rows.labels),
-        figures=class_figures(rows, task.classes) if task.classes else regression_figures(rows, task.target),
+        figures=class_figures(rows, target, classes) if classes else regression_figures(rows, target),
         errors=errors_by_column(rows, seen_columns(encoding, rows), order),
         permutation=found,
         missing=missing,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVES = 5  # trials whose training is drawn
-_ONE_COLUMN = 3  # proposers in the legend
+_SHORT = 10  # characters of a proposer of which four stand side by side
 _WIDE = 20  # times the lowest loss: beyond, the axis is logarithmic
 
 
@@ -30,18 +30,12 @@ def best_so_far(record: Record) -> list[Markup]:
     by_trial = [float(trial.number) for trial in trials]
     by_second = [ended[trial.number] for trial in trials]
     return [
-        draw(
-            "Best score so far by trial",
-            lambda axes: _course(axes, record, by_trial, "trial", legend=True),
-        ),
-        draw(
-            "Best score so far by second",
-            lambda axes: _course(axes, record, by_second, "seconds of the run", legend=False),
-        ),
+        draw("Best score so far by trial", partial(_course, record=record, x=by_trial, unit="trial")),
+        draw("Best score so far by second", partial(_course, record=record, x=by_second, unit="seconds")),
     ]
 
 
-def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, legend: bool) -> None:
+def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str) -> None:
     trials, metric = record.history.trials, record.metric
     scores = {trial.number: trial.score for trial in record.history.standing if trial.score is not None}
     best_score = max(scores.values()) if metric.higher_is_better else min(scores.values())
@@ -60,10 +54,11 @@ def _course(axes: "Axes", record: Record, x: Sequence[float], unit: str, *, lege
     best = _best(sorted(ended, key=lambda pair: pair[0]), metric)
     axes.step(*_sides(best), where="post", color=INK, label="best so far")
     axes.set(xlabel=unit, ylabel=label(metric.name), ylim=(low, high))
+    axes.set_xlim(0, 1.02 * max(x))
     axes.grid(axis="y", alpha=0.5, linewidth=0.6)
     axes.locator_params(axis="x", integer=unit == "trial")
-    if legend:
-        axes.legend(loc="best", ncols=2 if len(set(by)) > _ONE_COLUMN else 1)
+    columns = 4 if all(len(name) <= _SHORT for name in by) else 2
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, columnspacing=1, handlelength=1.2)
 
 
 def _best(ended: Sequence[tuple[float, Trial]], metric: Metric) -> list[tuple[float, float]]:

@@ -5,6 +5,14 @@ from codegen_hpo.assistant.record import Record
 from codegen_hpo.report.verdict import more_on, verdict
 from codegen_hpo.shown import number
 
+_STATES = {
+    "running": "is going on",
+    "done": "is done",
+    "interrupted": "was interrupted",
+    "failed": "failed",
+    "stopped": "was stopped",
+}
+
 
 def title(record: Record) -> str:
     """What was learnt or tuned."""
@@ -29,9 +37,13 @@ def sentences(record: Record) -> list[str]:
             )
     elif best := history.best():
         told = [
-            f"No final model yet: the run is {history.state}. The best trial so far is {best.name}, "
+            f"No final model yet: the run {_STATES[history.state]}. The best trial so far is {best.name}, "
             f"{record.metric.name} {number(best.score)} on validation."
         ]
     else:
-        told = [f"No trial has a score: the run is {history.state}."]
+        told = [f"No trial has a score: the run {_STATES[history.state]}."]
+    if history.ended:
+        told.append(f"The search ended: {history.ended}.")
+    elif history.state == "failed":
+        told.append(f"It failed: {record.folder.of_kind('failed')[-1].data['message']}.")
     return told

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from codegen_hpo.records import Trial, ranked
+from codegen_hpo.report.figure import limits
 from codegen_hpo.report.verdict import with_noise
 from codegen_hpo.shown import number
 from codegen_hpo.store.history import Final, History
@@ -80,12 +81,12 @@ def leaderboard(history: History, metric: Metric, most: int = 15) -> list[Row]:
 
 
 def _with_bars(rows: Sequence[tuple[float | None, Row]]) -> list[Row]:
-    """The rows in their order, with a bar from the worst of them to the best."""
+    """The rows in their order, with a bar that ends at nothing for the worst, or for those far behind."""
     losses = [loss for loss, _ in rows if loss is not None]
-    best, worst = (min(losses), max(losses)) if losses else (0.0, 0.0)
+    best, worst = (min(losses), limits(losses)[1]) if losses else (0.0, 0.0)
     ordered = sorted(rows, key=lambda row: float("inf") if row[0] is None else row[0])
     return [
-        row._replace(share=0.0 if loss is None or worst == best else (worst - loss) / (worst - best))
+        row._replace(share=0.0 if loss is None else max(0.0, (worst - loss) / (worst - best)))
         for loss, row in ordered
     ]
 

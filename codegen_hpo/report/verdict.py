@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from codegen_hpo.shown import number
+from codegen_hpo.shown import number, signed
 
 if TYPE_CHECKING:
     from codegen_hpo.scoring.baselines import Baseline
@@ -22,7 +22,8 @@ def verdict(history: "History", task: "Task") -> str:
     told = f"{name}: {metric.name} {with_noise(final.validation_score, final.noise)} {_scored(task)}"
     if final.test_score is None:
         return told + ", not defined on the test rows."
-    told += f", {number(final.test_score)} on the sealed test rows"
+    gap = signed(final.test_score - final.validation_score)
+    told += f", {number(final.test_score)} on the sealed test rows (a gap of {gap})"
     return told + against(metric, final.test_score, history.baselines)
 
 

@@ -43,17 +43,23 @@ function passed() {
 }
 
 function showState(word) {
-  at("state").textContent = word;
+  at("state").textContent = word === "lost" ? "connection lost" : word;
   at("state").className = `state ${word}`;
 }
 
 function showStanding() {
   showState(standing.state);
   at("why").hidden = !standing.why;
-  at("why").textContent = standing.why;
+  at("why").textContent = standing.state === "done" ? `The search ended: ${standing.why}.` : standing.why;
   const best = standing.best;
   at("best").textContent = best ? number(best.score) : "–";
   at("best-of").textContent = best ? `${metric}, ${best.name}` : "no trial has a score yet";
+  const final = standing.final;
+  at("final").hidden = !final;
+  at("final").textContent = final
+    ? `Final model, ${final.name}: ${number(final.validation)} on validation, ` +
+      `${number(final.test)} on the sealed test rows`
+    : "";
   const rows = standing.baselines.map((row) => `${row.name} ${number(row.score)}`);
   at("baselines").textContent = rows.length ? `Baselines: ${rows.join(", ")}` : "";
   showTime();
@@ -104,7 +110,7 @@ function trialRow(trial) {
   row.append(make("td", trial.candidate ? `${trial.name} ${trial.candidate}` : trial.name), make("td", trial.by));
   row.append(make("td", trial.loss === null ? trial.status : number(trial.score)));
   row.append(make("td", trial.seconds.toFixed(1)));
-  row.append(make("td", trial.epochs ? `${trial.epochs} ${trial.stopped}` : ""));
+  row.append(make("td", trial.epochs ? `${trial.epochs} (${trial.stopped})` : ""));
   const curve = make("td");
   curve.append(sparkline(trial.curve));
   const call = make("td", trial.call);
@@ -158,7 +164,10 @@ function showChart() {
   const [low, high] = range(scored, baseline);
   const last = Math.max(2, trials[trials.length - 1].number);
   const x = (trial) => plot.left + ((plot.right - plot.left) * (trial - 1)) / (last - 1);
-  const y = (score) => plot.bottom - ((plot.bottom - plot.top) * (score - low)) / (high - low);
+  const y = (score) => {
+    const inside = Math.min(high, Math.max(low, score));
+    return plot.bottom - ((plot.bottom - plot.top) * (inside - low)) / (high - low);
+  };
   for (const part of [0, 0.5, 1]) {
     const score = low + part * (high - low);
     chart.append(draw("line", { x1: plot.left, x2: plot.right, y1: y(score), y2: y(score), class: "axis" }));
@@ -174,13 +183,13 @@ function showChart() {
   const steps = [];
   for (const trial of scored) {
     const inside = trial.score >= low && trial.score <= high;
-    const height = y(Math.min(high, Math.max(low, trial.score)));
+    const height = y(trial.score);
     const leads = best === null || trial.loss < best.loss;
     if (leads) {
       if (best) steps.push(`${x(trial.number)},${y(best.score)}`);
       best = trial;
     }
-    steps.push(`${x(trial.number)},${y(Math.min(high, Math.max(low, best.score)))}`);
+    steps.push(`${x(trial.number)},${y(best.score)}`);
     const kind = leads ? "point lead" : inside ? "point" : "point cut";
     const point = draw("circle", { cx: x(trial.number), cy: height, r: 4, class: kind });
     point.append(draw("title", {}, `${trial.name} ${trial.by} ${number(trial.score)}`));

@@ -35,6 +35,7 @@ class Progress:
         self.trials: dict[int, Mapping[str, Any]] = {}  # the data of their events, by number
         self.disqualified: set[str] = set()
         self.tokens = 0
+        self.final: Mapping[str, Any] | None = None  # the final model, of the latest session
         self.end: Event | None = None  # of the latest session
         self._clock = clock
         self.latest_s = 0.0  # the run's time at the latest event
@@ -46,7 +47,7 @@ class Progress:
         self.activity.receive(event)
         self.latest_s, self._latest_at = event.elapsed_s, datetime.fromisoformat(event.time)
         if event.kind == "settings":
-            self.settings, self.end = event.data, None
+            self.settings, self.end, self.final = event.data, None, None
         elif event.kind == "objective":
             self.objective = event.data
         elif event.kind == "prepared":
@@ -56,6 +57,8 @@ class Progress:
         elif event.kind == "reply":
             usage = event.data["usage"]
             self.tokens += usage["prompt_tokens"] + usage["completion_tokens"]
+        elif event.kind == "final":
+            self.final = event.data["result"]
         elif event.kind == "disqualified":
             self.disqualified.add(event.key)
         elif event.kind in ("finished", "failed", "interrupted"):

@@ -41,9 +41,19 @@ def standing(progress: Progress, *, written: bool) -> dict[str, Any]:
             for work in works
         ],
         "best": best and {"name": trial_name(best["number"]), "score": best["score"]},
+        "final": progress.final and _final(progress.final),
         "spent": [spent._asdict() for spent in progress.spent],
         "failed": progress.failed,
         "baselines": [{"name": row["name"], "score": row["validation_score"]} for row in progress.baselines],
+    }
+
+
+def _final(result: Mapping[str, Any]) -> dict[str, Any]:
+    members = len(result["members"])
+    return {
+        "name": f"ensemble of {members}" if members > 1 else _text(result["trial"]),
+        "validation": result["validation_score"],
+        "test": result["test_score"],
     }
 
 

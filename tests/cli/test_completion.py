@@ -25,6 +25,7 @@ def test_each_shell_has_its_script(program: Cli, shell: str) -> None:
     [
         ("codegen-hpo comp", {"compare", "completion"}),
         ("codegen-hpo resume --tr", {"--trials", "--trust-command"}),
+        ("codegen-hpo tune --tuner sm", {"smac-rf", "smac-gp"}),
         ("codegen-hpo watch ", {"latest", "20260314-120000-y-abc", "20260315-120000-y-abc"}),
         ("codegen-hpo show 20260315", {"20260315-120000-y-abc"}),
     ],

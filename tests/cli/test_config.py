@@ -53,6 +53,7 @@ def test_each_source_goes_before_the_next(
     tmp_path: Path,
 ) -> None:
     assert shown("fit")["fit seed"] == ("0", "default")
+    assert shown("fit")["fit cookbook"] == ("false", "default")
     user_says("[fit]\nseed = 1\n")
     assert shown("fit")["fit seed"] == ("1", str(tmp_path / "config" / "codegen-hpo" / "config.toml"))
     folder_says("[fit]\nseed = 2\n")

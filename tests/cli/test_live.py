@@ -55,14 +55,14 @@ def put_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return stream
 
 
-def drawn(*events: Event) -> list[str]:
+def drawn(*events: Event, width: int = 100) -> list[str]:
     """The lines of the foot after these events."""
     from rich.console import Console
 
     foot = Foot("rmse", Progress())
     for one in events:
         foot.receive(one)
-    console = Console(file=io.StringIO(), width=100)
+    console = Console(file=io.StringIO(), width=width)
     console.print(foot)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
 
@@ -87,6 +87,14 @@ def test_a_long_call_gives_way_and_keeps_to_its_line() -> None:
     assert ", usually 9 s c01 llm way=xxx" in lines[0]
     assert lines[0].endswith("…")
     assert len(lines) == 2
+
+
+def test_a_narrow_terminal_shows_all_that_is_spent() -> None:
+    lines = drawn(event("settings", **SETTINGS), TRIAL, width=40)
+    assert max(map(len, lines)) <= 40
+    told = " ".join(" ".join(lines).split())
+    assert "best rmse: t001 0.5 after 1 epoch · 1 of 20 trials · " in told
+    assert told.endswith(" of 5000 tokens")
 
 
 def test_before_the_first_trial_there_is_none_best() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from codegen_hpo.engine.settings import Budget
+from codegen_hpo.errors import NoCandidateError
 from codegen_hpo.fitting import fit
 from codegen_hpo.minimizing import minimize
 from codegen_hpo.objective.base import Infeasible
@@ -138,12 +139,14 @@ def hostile_table() -> pd.DataFrame:
     )
 
 
-def hostile_run(runs: Path, target: str, other: str, folds: int = 1) -> Run:
+def hostile_run(
+    runs: Path, target: str, other: str, texts: Sequence[str] = (BROKEN, SOURCE), folds: int = 1
+) -> Run:
     """The run of one of its targets, with an attempt that failed."""
     task = Task.from_table(hostile_table(), target, drop=[other], about=SCRIPT)
     return fit(
         task,
-        author=ScriptedAuthor([BROKEN, SOURCE]),
+        author=ScriptedAuthor(texts),
         sandbox=LineSandbox(),
         tuner=HostileTuner,
         budget=Budget(trials=3),
@@ -173,6 +176,15 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def folded(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return hostile_run(tmp_path_factory.mktemp("runs"), "value" + IMAGE, "class" + CLOSING, folds=2)
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose author writes the same broken text again and again."""
+    with pytest.raises(NoCandidateError) as caught:
+        hostile_run(tmp_path_factory.mktemp("runs"), "value" + IMAGE, "class" + CLOSING, [BROKEN] * 8)
+    assert caught.value.run is not None
+    return Run.open(caught.value.run)
 
 
 @pytest.fixture(scope="session")

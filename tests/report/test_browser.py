@@ -41,6 +41,7 @@ def _requests(browser: Any) -> list[str]:
         message["params"]["request"]["url"]
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
+        and not message["params"]["documentURL"].startswith("chrome:")  # what Chromium opens with
     ]
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from codegen_hpo.report.columns import Seen, date_text, groups, seen_columns
+from codegen_hpo.report.errors_by_column import errors_by_column
 from codegen_hpo.report.held_out import HeldOutRows
 from codegen_hpo.table.encoder import fit_encoding
 from codegen_hpo.table.encoding import Encoding
@@ -79,3 +80,13 @@ def test_columns_whose_difference_is_encoded_are_shuffled_together(encoding: Enc
     categorical = sorted(place for group in found for place in group.categorical)
     assert numeric == list(range(len(encoding.numeric_names)))
     assert categorical == list(range(len(encoding.cardinalities)))
+
+
+def test_no_axis_has_a_zero_with_a_sign() -> None:
+    zeros = np.zeros((100, 0))
+    rows = HeldOutRows(
+        part="test", labels=np.arange(100.0), predictions=np.zeros(100), x_num=zeros, x_cat=zeros
+    )
+    (figure,) = errors_by_column(rows, [Seen(name="x", numbers=np.linspace(-0.004, 3.0, 100))], [])
+    assert ">0–0.36<" in figure
+    assert "-0" not in figure.striptags()

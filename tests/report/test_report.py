@@ -159,7 +159,26 @@ def test_before_the_test_rows_are_opened_validation_rows_are_shown(regression: R
     rows = HeldOutRows.of(record, model_of(record.history))
     assert rows.part == "validation"
     assert len(rows.labels) == len(rows.predictions) == len(rows.x_num) == len(rows.x_cat)
-    assert sentences(record)[0].startswith("No final model yet: the run is stopped.")
+    assert sentences(record)[0].startswith("No final model yet: the run was stopped.")
+
+
+def test_a_run_without_a_function_says_why(failed: Run, tmp_path: Path) -> None:
+    page = failed.report(tmp_path / "o.html").read_text("utf-8")
+    _checked(page)
+    assert _sections(page) == ["leaderboard", "search", "code", "reproduce"]
+    assert "No trial has a score: the run failed." in page
+    assert "It failed: no candidate met the contract in 1 attempt; " in page
+
+
+def test_the_verdict_names_the_gap_between_validation_and_test(regression: Run) -> None:
+    record = Record.open(regression.path)
+    final = record.history.final
+    assert final is not None
+    assert final.test_score is not None
+    gap = final.test_score - final.validation_score
+    first, *others = sentences(record)
+    assert f"on the sealed test rows (a gap of {gap:+.3g}): " in first
+    assert others[-1] == f"The search ended: {record.history.ended}."
 
 
 def test_no_row_is_predicted_by_a_model_that_learnt_it(folded: Run, lines: Sandbox, tmp_path: Path) -> None:

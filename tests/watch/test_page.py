@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_a_run_is_followed_to_its_end(browser: Any, tmp_path: Path, small_table:
             assert "y, regression, rmse" in text(browser, "task")
             until(browser, "state", "done")
             until(browser, "trials", "t003")
+            assert "on the sealed test rows" in until(browser, "final", "Final model, ")
             assert text(browser, "idle") == "Nothing is going on."
             assert browser.find_elements("css selector", "#chart circle")
         finally:
@@ -144,6 +146,20 @@ def test_the_page_cannot_be_made_to_run_markup(
         "try { document.body.innerHTML = '<b>x</b>'; return 'set' } catch (error) { return error.name }"
     )
     assert tried == "TypeError"
+
+
+def test_the_line_of_the_best_stays_in_the_chart(
+    browser: Any, show: Any, write_run: Any, settings: Make, trial: Make
+) -> None:
+    losses = [90.0, 50.0, 1.0, 1.2, 1.1, 1.3, 1.2, 1.1]
+    show(write_run(settings(), *(trial(n, f"c01/{n}", float(n), loss=x) for n, x in enumerate(losses, 1))))
+    until(browser, "trials", "t008")
+    points = browser.find_element("css selector", "#chart .lead-line").get_attribute("points")
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    base = browser.find_element("css selector", "#chart .axis").get_attribute("y1")
+    assert max(heights) <= float(base)
+    ends = [tuple(point.split(",")) for point in points.split()]
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(ends)), "steps"
 
 
 def test_it_fits_a_phone(browser: Any, show: Any, write_run: Any, settings: Make, trial: Make) -> None:

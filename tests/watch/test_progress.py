@@ -30,6 +30,18 @@ def test_the_best_trial_has_the_lowest_loss_and_is_not_disqualified(progress: Pr
     assert progress.best["number"] == 1
 
 
+def test_the_final_model_is_told_until_the_run_goes_on(
+    progress: Progress, event: Make, settings: Make
+) -> None:
+    assert standing(progress, written=True)["final"] is None
+    result = {"trial": "t003", "members": {"t003": 1.0}, "validation_score": 2.0, "test_score": 2.5}
+    progress.receive(event("final", "3/4", 31.0, result=result))
+    told = {"name": "t003", "validation": 2.0, "test": 2.5}
+    assert standing(progress, written=True)["final"] == told
+    progress.receive(settings())
+    assert standing(progress, written=True)["final"] is None
+
+
 def test_what_is_spent_stands_beside_what_is_allowed(progress: Progress, event: Make) -> None:
     progress.receive(
         event("reply", "c01/tune/4/1", 30.0, usage={"prompt_tokens": 90, "completion_tokens": 9})
