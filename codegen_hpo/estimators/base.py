@@ -1,9 +1,11 @@
 """What the two estimators share: a run is their `fit`."""
 
+import shutil
+import tempfile
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +37,8 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
     columns are called x0, x1, …
 
     As in every run, a fifth of the rows given to `fit` is kept from the search, to score the final model. Of
-    fewer than 20 rows, and of a class with a single row, copies are made: then the run's scores tell nothing.
+    fewer than 20 rows, and of a class with a single row, copies are made, and the scores are None: they
+    would tell nothing.
 
     A fitted estimator holds its model as data. It is pickled and unpickled without running generated code,
     which is run by `predict` in a sandbox, in a process that ends with the estimator.
@@ -59,15 +62,16 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
         folds, reseed, ensemble, prune, parallel, threads, device: as of `codegen_hpo.fit`.
         sandbox: "auto", "docker", "bubblewrap", "landlock", "none", or a sandbox of your own.
         unsafe: lets "none" run code that a model wrote.
-        runs: the folder to keep the run in; by default it is removed once the model is there.
+        runs: the folder to keep the run in; by default it is removed once the model is there, and left in the
+            system's folder for temporary files, where the error names it, if there is none.
         random_state: of the split, the training and the tuner.
 
     Attributes:
         model_: the final model, `codegen_hpo.loaded_model.LoadedModel`.
         source_: the best trial's function.
         arguments_: what it is called with.
-        validation_score_: of the final model, by the metric.
-        test_score_: of the final model, on the rows kept from the search.
+        validation_score_: of the final model, by the metric; None where rows were copied.
+        test_score_: of the final model, on the rows kept from the search; None there, too.
         run_path_: the run's folder, None where it is removed.
         n_features_in_: columns of the rows given to `fit`.
         feature_names_in_: their names, where these are texts.
@@ -148,9 +152,19 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
         with value_errors():
             task = self._task(frame, y, kind, seed)
         if self.runs is not None:
-            return self._learn_from(self._run(task, seed, Path(self.runs)), kept=True)
-        with TemporaryDirectory(prefix="codegen-hpo-") as place:
-            return self._learn_from(self._run(task, seed, Path(place)), kept=False)
+            self._learn_from(self._run(task, seed, Path(self.runs)), kept=True)
+        else:
+            place = Path(tempfile.mkdtemp(prefix="codegen-hpo-"))
+            try:
+                self._learn_from(self._run(task, seed, place), kept=False)
+            except BaseException:
+                with suppress(OSError):
+                    place.rmdir()  # if nothing is in it: a run that has begun stays where its error names it
+                raise
+            shutil.rmtree(place, ignore_errors=True)
+        if len(task.frame) > len(frame):
+            self.validation_score_ = self.test_score_ = None
+        return self
 
     def _task(self, frame: pd.DataFrame, y: "pd.Series[Any]", kind: Kind, seed: int) -> Task:
         rows = _enough_rows(y, kind)
@@ -159,9 +173,10 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
                 f"copies are made of {len(y)} rows, or of a class with a single one: scores tell nothing",
                 stacklevel=4,
             )
-        frame = frame.assign(**{str(y.name): y.to_numpy()}).iloc[rows]
+        frame = frame.copy(deep=False)
+        frame[str(y.name)] = y.to_numpy()
         return Task.from_table(
-            frame,
+            frame.iloc[rows],
             str(y.name),
             kind=kind,
             metric=self.metric,
@@ -198,7 +213,7 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
             runs=runs,
         )
 
-    def _learn_from(self, run: Run, *, kept: bool) -> Self:
+    def _learn_from(self, run: Run, *, kept: bool) -> None:
         history, best = run.history, run.best
         trained = TrainedModel.of(run.folder, run.model())
         self.model_ = LoadedModel(trained, self._sandbox_finder(trained))
@@ -208,7 +223,6 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
         self.validation_score_ = final.validation_score if final else best.score
         self.test_score_ = final.test_score if final else None
         self.run_path_ = str(run.path) if kept else None
-        return self
 
     def _sandbox_finder(self, trained: TrainedModel) -> Any:
         """What opens the sandbox of predictions, now or after the estimator was unpickled."""

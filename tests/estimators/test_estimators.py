@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import codegen_hpo
 from codegen_hpo.author.fixed import FixedAuthor
-from codegen_hpo.errors import ConfigError
+from codegen_hpo.errors import ConfigError, NoCandidateError
 from codegen_hpo.estimators import CodegenClassifier, CodegenRegressor
 from codegen_hpo.run import Run
 from codegen_hpo.testing.forked import ForkedSandbox
@@ -143,6 +143,8 @@ def test_few_rows_are_copied_and_that_is_said() -> None:
     with pytest.warns(UserWarning, match="copies are made"):
         model = CodegenClassifier(**ONE_TRIAL).fit(x, [0, 0, 0, 0, 1, 1, 1, 2])
     assert list(model.classes_) == [0, 1, 2]
+    assert model.validation_score_ is None
+    assert model.test_score_ is None
 
 
 def test_what_cannot_be_learnt_is_a_value_error() -> None:
@@ -181,3 +183,18 @@ def test_one_that_is_not_fitted_says_so() -> None:
 def test_the_package_offers_them() -> None:
     assert codegen_hpo.CodegenRegressor is CodegenRegressor
     assert codegen_hpo.CodegenClassifier is CodegenClassifier
+
+
+def test_a_run_that_fails_stays_where_its_error_says(frame: pd.DataFrame, small_table: pd.DataFrame) -> None:
+    broken = FixedAuthor("import os", "fixed", trusted=True)
+    with pytest.raises(NoCandidateError) as caught:
+        CodegenRegressor(**ONE_TRIAL | {"author": broken}).fit(frame, small_table["y"])
+    assert caught.value.run is not None
+    kept = Run.open(caught.value.run)
+    assert len(kept.history.attempts) > 0
+    shutil.rmtree(kept.path.parent)
+
+
+def test_a_target_may_have_any_name(frame: pd.DataFrame, small_table: pd.DataFrame) -> None:
+    model = CodegenRegressor(**ONE_TRIAL).fit(frame, small_table["y"].rename("self"))
+    assert model.test_score_ is not None
