@@ -59,7 +59,7 @@ def run_of(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Cal
                 threads=1,
                 device="cpu",
                 reseed=0,
-                budget=Budget(trials=2),
+                budget=Budget(trials=1),
                 runs=tmp_path_factory.mktemp("runs"),
                 environ={},
             )
