@@ -1,4 +1,8 @@
-"""What a machine sends back: text, and bytes of a length that is known. Nothing in it is run or unpacked."""
+"""What a machine sends back: text, and bytes of a length that is known.
+
+Ray has unpickled the tuple: the cluster's machines are trusted. What a sandbox on one of them said is in the
+text and the bytes, which are read as data.
+"""
 
 import json
 from collections.abc import Mapping

@@ -1,11 +1,12 @@
 """Runs a graph on the rows beside it, in a process of its own.
 
-    python -m codegen_hpo.export.onnx_check FOLDER
+    python onnx_check.py FOLDER
 
 FOLDER holds model.onnx and rows.npz; predictions.npy is written beside them. The rows are predicted in
 batches of several sizes: a size that was written into the graph shows.
 """
 
+import resource
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+_MEMORY_BYTES = 8 << 30  # of addresses
 _SIZES = (1, 7)  # of the first batches; the rest is one
 
 
 def main(folder: Path) -> None:
     """Writes the predictions for all rows."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     # from memory: a graph of which a part lies elsewhere is refused
     graph = (folder / "model.onnx").read_bytes()
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])

@@ -17,6 +17,7 @@ from codegen_hpo.errors import ConfigError, SandboxError, reading
 from codegen_hpo.export.files import DATA_STEPS, EXPORTED, content, require_new, write_files
 from codegen_hpo.records import Job, Outcome
 from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.sandbox.environment import worker_environment
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.trained_model import TrainedModel
 
@@ -130,19 +131,27 @@ def _compared(
 ) -> Agreement:
     """Raises ConfigError where the graph does not predict what the model does.
 
-    A process of its own loads the graph, which generated code has made.
+    A process of its own loads the graph, which generated code has made: without the user's variables, and
+    with limits of memory and time.
     """
     with tempfile.TemporaryDirectory(prefix="codegen-hpo-") as place:
         (Path(place) / "model.onnx").write_bytes(graph)
         np.savez(Path(place) / "rows.npz", x_num=x_num, x_cat=x_cat)
-        command = [sys.executable, "-m", "codegen_hpo.export.onnx_check", place]
+        script = Path(__file__).with_name("onnx_check.py")
+        command = [sys.executable, "-s", "-P", str(script), place]
+        said = ""
         try:
-            done = subprocess.run(command, capture_output=True, timeout=_CHECK_S, check=False)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                timeout=_CHECK_S,
+                check=False,
+                env=worker_environment(),
+                cwd=place,
+            )
+            said = done.stderr.decode(errors="replace")
             found = np.load(Path(place) / "predictions.npy", allow_pickle=False)
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            said = (
-                "" if isinstance(error, subprocess.TimeoutExpired) else done.stderr.decode(errors="replace")
-            )
             raise ConfigError(
                 f"onnxruntime cannot run the graph: {said[-500:] or error}",
                 hint="export it without --onnx: that folder runs with torch",
