@@ -151,19 +151,18 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
         self._columns = list(frame.columns)
         with value_errors():
             task = self._task(frame, y, kind, seed)
+        copied = len(task.frame) > len(frame)
         if self.runs is not None:
-            self._learn_from(self._run(task, seed, Path(self.runs)), kept=True)
+            self._learn_from(self._run(task, seed, Path(self.runs)), kept=True, copied=copied)
         else:
             place = Path(tempfile.mkdtemp(prefix="codegen-hpo-"))
             try:
-                self._learn_from(self._run(task, seed, place), kept=False)
+                self._learn_from(self._run(task, seed, place), kept=False, copied=copied)
             except BaseException:
                 with suppress(OSError):
                     place.rmdir()  # if nothing is in it: a run that has begun stays where its error names it
                 raise
             shutil.rmtree(place, ignore_errors=True)
-        if len(task.frame) > len(frame):
-            self.validation_score_ = self.test_score_ = None
         return self
 
     def _task(self, frame: pd.DataFrame, y: "pd.Series[Any]", kind: Kind, seed: int) -> Task:
@@ -213,15 +212,15 @@ class CodegenEstimator(BaseEstimator):  # type: ignore[misc]
             runs=runs,
         )
 
-    def _learn_from(self, run: Run, *, kept: bool) -> None:
+    def _learn_from(self, run: Run, *, kept: bool, copied: bool) -> None:
         history, best = run.history, run.best
         trained = TrainedModel.of(run.folder, run.model())
         self.model_ = LoadedModel(trained, self._sandbox_finder(trained))
         self.source_ = best.source
         self.arguments_ = best.arguments
         final = history.final
-        self.validation_score_ = final.validation_score if final else best.score
-        self.test_score_ = final.test_score if final else None
+        self.validation_score_ = None if copied else final.validation_score if final else best.score
+        self.test_score_ = final.test_score if final and not copied else None
         self.run_path_ = str(run.path) if kept else None
 
     def _sandbox_finder(self, trained: TrainedModel) -> Any:
