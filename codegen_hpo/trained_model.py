@@ -41,20 +41,14 @@ class TrainedModel:
     @classmethod
     def of(cls, folder: RunFolder, members: Sequence[Member]) -> "TrainedModel":
         """The members' networks and what a run knows of its table. Raises ConfigError if it is damaged."""
-        bundles = bundle_folders(folder.path / "bundle", len(models_of(members[0].trial)))
-        metas = [
-            folder.read_json(f"{bundle.relative_to(folder.path).as_posix()}/meta.json") for bundle in bundles
-        ]
-        path = bundles[0] / "quantiles.npy"
-        with reading(path):
-            quantiles = np.load(path, allow_pickle=False)
+        metas, quantiles = table_facts(folder, len(models_of(members[0].trial)))
         task = read_task(folder)
         networks = []
         for trial, weight in members:
             for model, meta in zip(models_of(trial), metas, strict=True):
                 with reading(path := folder.file(f"{model.folder}/weights.safetensors")):
                     weights = path.read_bytes()
-                with reading(bundles[0] / "meta.json"):
+                with reading(folder.path / "bundle"):
                     transform = _transform(meta["target"], trial.call.target_transform)
                 networks.append(
                     Network(
@@ -62,7 +56,7 @@ class TrainedModel:
                         arguments=dict(trial.call.arguments),
                         seed=model.seed,
                         weights=weights,
-                        share=weight / len(bundles),
+                        share=weight / len(metas),
                         transform=transform,
                     )
                 )
@@ -105,6 +99,17 @@ class TrainedModel:
         np.save(folder / "quantiles.npy", self.quantiles, allow_pickle=False)
         np.save(folder / "eval_num.npy", np.ascontiguousarray(x_num), allow_pickle=False)
         np.save(folder / "eval_cat.npy", np.ascontiguousarray(x_cat), allow_pickle=False)
+
+
+def table_facts(folder: RunFolder, folds: int) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
+    """The meta.json of each fold's bundle, and the (n_numeric, 65) quantiles. Raises ConfigError."""
+    bundles = bundle_folders(folder.path / "bundle", folds)
+    metas = [
+        folder.read_json(f"{bundle.relative_to(folder.path).as_posix()}/meta.json") for bundle in bundles
+    ]
+    path = bundles[0] / "quantiles.npy"
+    with reading(path):
+        return metas, np.load(path, allow_pickle=False)
 
 
 def _transform(target: Mapping[str, Any] | None, name: str) -> Mapping[str, Any] | None:

@@ -6,15 +6,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import numpy as np
-
-from codegen_hpo.bundle import bundle_folders
 from codegen_hpo.engine.outputs import models_of
 from codegen_hpo.errors import reading
 from codegen_hpo.export.files import DATA_STEPS, EXPORTED, NETWORKS, content, require_new, write_files
 from codegen_hpo.records import Member
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.store.history import History, read_task, source_of
+from codegen_hpo.trained_model import table_facts
 
 _README = Template("""\
 # A model for `$target`
@@ -57,14 +55,8 @@ def model_files(folder: RunFolder, history: History, members: Sequence[Member]) 
 
 def _run(folder: RunFolder, members: Sequence[Member]) -> dict[str, Any]:
     task = read_task(folder)
-    bundles = bundle_folders(folder.path / "bundle", len(models_of(members[0].trial)))
-    metas = [
-        folder.read_json(f"{bundle.relative_to(folder.path).as_posix()}/meta.json") for bundle in bundles
-    ]
-    path = bundles[0] / "quantiles.npy"
-    with reading(path):
-        quantiles = np.load(path, allow_pickle=False)
-    with reading(bundles[0] / "meta.json"):
+    metas, quantiles = table_facts(folder, len(models_of(members[0].trial)))
+    with reading(folder.path / "bundle"):
         facts = {name: metas[0][name] for name in ("n_numeric", "cardinalities", "n_outputs")}
         targets = [meta["target"] for meta in metas]
     return {
@@ -76,7 +68,7 @@ def _run(folder: RunFolder, members: Sequence[Member]) -> dict[str, Any]:
             {
                 "folder": model.name,
                 "function": trial.candidate,
-                "weight": weight / len(bundles),
+                "weight": weight / len(metas),
                 "arguments": dict(trial.call.arguments),
                 "seed": model.seed,
                 "target": target,

@@ -1,5 +1,10 @@
 """A function that keeps the contract and trains in a moment, for tests of what stands on a whole run."""
 
+from typing import Any
+
+from codegen_hpo.author.fixed import FixedAuthor
+from codegen_hpo.testing.forked import ForkedSandbox
+
 SMALL_NETWORK = '''\
 from typing import Annotated
 
@@ -42,3 +47,15 @@ def make_model_and_optimizer(
     model = Net(n_numeric, cardinalities, n_outputs, width)
     return model, torch.optim.Adam(model.parameters(), lr=learning_rate)
 '''
+
+# what `fit` and the estimators need to be told for a run with it
+QUICKLY: dict[str, Any] = {
+    "author": FixedAuthor(SMALL_NETWORK, "fixed", trusted=True),
+    "sandbox": ForkedSandbox(),
+    "tuner": "random",
+    "folds": 1,
+    "reseed": 0,
+    "parallel": 1,
+    "threads": 1,
+    "device": "cpu",
+}

@@ -6,23 +6,10 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from codegen_hpo.author.fixed import FixedAuthor
 from codegen_hpo.estimators import CodegenClassifier, CodegenRegressor
-from codegen_hpo.testing.forked import ForkedSandbox
-from codegen_hpo.testing.networks import SMALL_NETWORK
+from codegen_hpo.testing.networks import QUICKLY
 
-ONE_TRIAL: dict[str, Any] = {
-    "author": FixedAuthor(SMALL_NETWORK, "fixed", trusted=True),
-    "sandbox": ForkedSandbox(),
-    "tuner": "random",
-    "n_trials": 1,
-    "folds": 1,
-    "reseed": 0,
-    "ensemble": 1,
-    "parallel": 1,
-    "threads": 1,
-    "device": "cpu",
-}
+ONE_TRIAL = QUICKLY | {"n_trials": 1, "ensemble": 1}
 
 
 @pytest.mark.slow

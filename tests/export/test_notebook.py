@@ -17,7 +17,7 @@ from codegen_hpo.run import Run
 from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedAuthor
 from codegen_hpo.testing.forked import ForkedSandbox
-from codegen_hpo.testing.networks import SMALL_NETWORK
+from codegen_hpo.testing.networks import QUICKLY, SMALL_NETWORK
 
 # the same names, and weights of the same shapes
 BOUNDED_NETWORK = SMALL_NETWORK.replace("nn.ReLU()", "nn.Tanh()")
@@ -28,18 +28,11 @@ HOSTILE = "y` <img src=x onerror=alert(1)> **"
 def run(small_table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(
         Task.from_table(small_table.rename(columns={"y": HOSTILE}), HOSTILE),
-        author=ScriptedAuthor([SMALL_NETWORK, BOUNDED_NETWORK]),
         candidates=2,
-        sandbox=ForkedSandbox(),
-        tuner="random",
-        folds=1,
-        parallel=1,
-        threads=1,
-        device="cpu",
-        reseed=0,
         budget=Budget(trials=4),
         runs=tmp_path_factory.mktemp("runs"),
         environ={},
+        **QUICKLY | {"author": ScriptedAuthor([SMALL_NETWORK, BOUNDED_NETWORK])},
     )
 
 

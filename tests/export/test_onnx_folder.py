@@ -17,7 +17,7 @@ from codegen_hpo.fitting import fit
 from codegen_hpo.run import Run
 from codegen_hpo.task import Task
 from codegen_hpo.testing.forked import ForkedSandbox
-from codegen_hpo.testing.networks import SMALL_NETWORK
+from codegen_hpo.testing.networks import QUICKLY, SMALL_NETWORK
 
 OUTPUT = "return self.line(x) + self.hidden(x)"
 # parallel members whose logits are so far from zero that a sigmoid is zero
@@ -29,17 +29,10 @@ SURE_MEMBERS = SMALL_NETWORK.replace(
 def finished(frame: pd.DataFrame, runs: Path, source: str = SMALL_NETWORK) -> Run:
     return fit(
         Task.from_table(frame, "y"),
-        author=FixedAuthor(source, "fixed", trusted=True),
-        sandbox=ForkedSandbox(),
-        tuner="random",
-        folds=2,
-        parallel=1,
-        threads=1,
-        device="cpu",
-        reseed=0,
         budget=Budget(trials=2),
         runs=runs,
         environ={},
+        **QUICKLY | {"author": FixedAuthor(source, "fixed", trusted=True), "folds": 2},
     )
 
 

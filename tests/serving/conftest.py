@@ -10,14 +10,13 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
 from fastapi.testclient import TestClient
 
-from codegen_hpo.author.fixed import FixedAuthor
 from codegen_hpo.engine.settings import Budget
 from codegen_hpo.fitting import fit
 from codegen_hpo.run import Run
 from codegen_hpo.serving.app import make_app
 from codegen_hpo.task import Task
 from codegen_hpo.testing.forked import ForkedSandbox
-from codegen_hpo.testing.networks import SMALL_NETWORK
+from codegen_hpo.testing.networks import QUICKLY
 
 MARKUP = "</textarea><script>alert(1)</script>"  # the name of a column
 
@@ -51,17 +50,10 @@ def run_of(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Cal
             high = table.assign(price=np.where(table["price"] > 10, "high", "low"))
             runs[kind] = fit(
                 Task.from_table(table if kind == "regression" else high, "price"),
-                author=FixedAuthor(SMALL_NETWORK, "fixed", trusted=True),
-                sandbox=ForkedSandbox(),
-                tuner="random",
-                folds=1,
-                parallel=1,
-                threads=1,
-                device="cpu",
-                reseed=0,
                 budget=Budget(trials=1),
                 runs=tmp_path_factory.mktemp("runs"),
                 environ={},
+                **QUICKLY,
             )
         return runs[kind]
 
