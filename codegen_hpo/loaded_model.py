@@ -77,6 +77,11 @@ class LoadedModel:
             outputs = [self._outputs(piece) for piece in pieces]
         return self.trained.decode(np.concatenate(outputs) if outputs else np.empty((0, width), np.float32))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a worker has loaded it. Nothing is waited for, not even a prediction under way."""
+        return self._worker is not None and self._process == os.getpid()
+
     def open(self) -> None:
         """Loads the model, if it is not: raises SandboxError now, and not at the first prediction."""
         with self._lock:

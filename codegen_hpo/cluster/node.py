@@ -133,7 +133,13 @@ class Bench:
                     self._idle.remove(one)
                     return one
         if key not in self._copies:
-            self._copies[key] = BundleCopy(key, fetch)
+            try:
+                self._copies[key] = BundleCopy(key, fetch)
+            except OSError as error:
+                raise SandboxError(
+                    f"a machine of the cluster cannot keep a copy of the data: {error}",
+                    hint="make room on its disk, or set TMPDIR there; then resume the run",
+                ) from error
         return _Idle(key, device, "", self._choose(device).open(self._copies[key].folder))
 
 

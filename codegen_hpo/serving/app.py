@@ -137,8 +137,9 @@ def make_app(
 
     @app.get("/health")
     def health() -> dict[str, str]:
-        """Whether the model is loaded."""
-        model.open()
+        """Whether the model is loaded. One that is not is loaded now."""
+        if not model.is_open:
+            model.open()
         return {"status": "ok"}
 
     @app.get("/version")

@@ -121,6 +121,15 @@ def test_the_worker_that_waited_longest_is_closed(here: Here) -> None:
     assert all(worker.closed for worker in here.places["cpu"].workers)
 
 
+def test_a_disk_that_takes_no_data_is_named(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").write_text("no folder")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full"))
+    with pytest.raises(SandboxError, match=r"cannot keep a copy of the data: .*Not a directory"):
+        here.ask("a", "k")
+
+
 def test_a_worker_that_fails_is_not_used_again(here: Here) -> None:
     with pytest.raises(SandboxError, match="the engine is gone"):
         here.ask("breaks", "k")

@@ -116,6 +116,18 @@ def test_more_requests_than_are_taken_at_once_are_refused(run_of: Callable[[str]
     assert (answer.status_code, answer.json()["detail"]) == (503, "0 requests are under way: ask again")
 
 
+@pytest.mark.timeout(60)
+def test_health_does_not_wait_for_a_prediction(run_of: Callable[[str], Run]) -> None:
+    model = run_of("regression").load(sandbox=ForkedSandbox())
+    client = TestClient(make_app(model, {}, {}), base_url="http://localhost")
+    assert not model.is_open
+    assert client.get("/health").json() == {"status": "ok"}
+    with model._lock:  # as while it predicts
+        assert client.get("/health").json() == {"status": "ok"}
+    model.close()
+    assert not model.is_open
+
+
 def test_a_body_that_is_not_said_to_be_json_is_refused(client: TestClient) -> None:
     assert client.post("/predict", content=json.dumps({"rows": [ROW]})).status_code == 415
     assert post(client, {"rows": [ROW]}, **{"content-type": "text/plain"}).status_code == 415
