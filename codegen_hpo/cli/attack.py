@@ -134,9 +134,10 @@ def _facts(reports: "list[Report]", programs: int) -> list[str]:
 
     from codegen_hpo import __version__
 
+    kernel = ".".join(platform.release().split(".")[:2])  # the rest names whoever built it
     facts = [
         f"date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        f"kernel: {platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
+        f"kernel: {platform.system()} {kernel} {platform.machine()}, {os.cpu_count()} cores",
         f"codegen-hpo {__version__}, run by user id {os.getuid() if hasattr(os, 'getuid') else '?'}",
         f"programs: {programs}",
     ]
