@@ -3,7 +3,7 @@
 # for pages, curl for the newcomer's path.
 set -euo pipefail
 
-declare -A package=([bwrap]=bubblewrap [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl)
+declare -A package=([bwrap]=bubblewrap [chromium]=chromium [chromedriver]=chromium-driver [curl]=curl [make]=make)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")

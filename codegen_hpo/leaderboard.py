@@ -13,7 +13,7 @@ def leaderboard(history: History, metric: Metric) -> pd.DataFrame:
             "name": t.name,
             "candidate": t.candidate,
             "proposed_by": t.call.proposed_by,
-            "status": t.outcome.status,
+            "status": "disqualified" if t.name in history.disqualified else t.outcome.status,
             metric.name: t.score,
             "seconds": t.outcome.seconds,
             "parameters": t.outcome.parameters,

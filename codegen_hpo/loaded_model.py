@@ -93,9 +93,10 @@ class LoadedModel:
         self._end()
 
     def _outputs(self, rows: Encoded) -> NDArray[np.float32]:
-        outcome = self._opened().run(self._job(rows))
-        if outcome.status != "ok":
-            # the child, or the worker, was ended meanwhile; a model that cannot predict fails again
+        worker = self._opened()
+        outcome = worker.run(self._job(rows))
+        if outcome.status != "ok" and self._worker is worker:
+            # it died meanwhile, and was not closed; a model that cannot predict fails again
             self.close()
             outcome = self._opened().run(self._job(rows))
         if outcome.outputs is None:

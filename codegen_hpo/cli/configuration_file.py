@@ -166,7 +166,7 @@ def _require_inside(name: str, option: click.Option, value: Value) -> None:
     own = f"put it into {user_file()}, into the environment or on the command line, if you want it"
     if name in _ABROAD:
         raise ConfigError(f"{PROJECT}: {name} says where a run's data goes, or who reads it", hint=own)
-    if isinstance(option.type, click.Path) or name == "runs":
+    if isinstance(option.type, click.Path):
         for text in value if isinstance(value, list) else [str(value)]:
-            if Path(text).is_absolute() or ".." in Path(text).parts:
+            if not Path(text).resolve().is_relative_to(Path.cwd()):  # itself, or by a link
                 raise ConfigError(f"{PROJECT}: {name} = {text!r} lies outside of this folder", hint=own)

@@ -135,6 +135,8 @@ class Bench:
         if key not in self._copies:
             try:
                 self._copies[key] = BundleCopy(key, fetch)
+            except ConnectionError:  # to the machine that has the data
+                raise
             except OSError as error:
                 raise SandboxError(
                     f"a machine of the cluster cannot keep a copy of the data: {error}",

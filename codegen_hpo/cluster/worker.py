@@ -102,7 +102,8 @@ class RayWorker:
             hello = self._twice(None)[0].hello
         except LostError as error:
             raise SandboxError(f"no sandbox worker starts in the cluster: {error}") from error
-        count = len(living_nodes())
+        with answering():
+            count = len(living_nodes())
         where = f"in a Ray cluster of {count} {'machine' if count == 1 else 'machines'}"
         return replace(hello, notices=(*hello.notices, where))
 
@@ -175,7 +176,7 @@ class RayWorker:
 
     def _give_up(self, reason: str) -> None:
         self._cancel(self._running)
-        raise SandboxError(reason, hint="the run can be resumed when there is one")
+        raise SandboxError(reason, hint="the run can be resumed when the cluster has room")
 
     def _cancel(self, task: Any) -> None:
         """Ends the task, if there is one and the cluster is there: without a driver, it ends them all."""

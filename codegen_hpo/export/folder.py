@@ -40,7 +40,7 @@ def export(folder: RunFolder, history: History, members: Sequence[Member], to: P
 
 def model_files(folder: RunFolder, history: History, members: Sequence[Member]) -> dict[str, bytes]:
     """What the files of the folder hold. Raises ConfigError."""
-    own = {"predict.py": EXPORTED / "predict.py", "encoding.json": folder.path / "encoding.json"}
+    own = {"predict.py": EXPORTED / "predict.py", "encoding.json": folder.file("encoding.json")}
     files = {name: content(path) for name, path in (DATA_STEPS | NETWORKS | own).items()}
     for trial, _ in members:
         source = source_of(folder, trial).encode(errors="backslashreplace")

@@ -21,10 +21,15 @@ _SIZES = (1, 7)  # of the first batches; the rest is one
 def main(folder: Path) -> None:
     """Writes the predictions for all rows."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    if sys.platform == "linux":
+        allowed = resource.getrlimit(resource.RLIMIT_AS)[1]
+        most = _MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(_MEMORY_BYTES, allowed)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     # from memory: a graph of which a part lies elsewhere is refused
     graph = (folder / "model.onnx").read_bytes()
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # each thread takes addresses
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     inputs = {given.name for given in session.get_inputs()}
     with np.load(folder / "rows.npz", allow_pickle=False) as rows:
         given = {name: rows[name] for name in inputs}

@@ -70,7 +70,7 @@ def export_onnx(folder: RunFolder, trained: TrainedModel, sandbox: Sandbox, to: 
     x_num, x_cat = (_own_rows(folder, part) for part in ("num", "cat"))
     graph, expected = _traced(trained, sandbox, x_num, x_cat)
     agreement = _compared(graph, x_num, x_cat, expected)
-    own = {"predict.py": EXPORTED / "predict_onnx.py", "encoding.json": folder.path / "encoding.json"}
+    own = {"predict.py": EXPORTED / "predict_onnx.py", "encoding.json": folder.file("encoding.json")}
     files = {name: content(path) for name, path in (DATA_STEPS | own).items()}
     facts = {
         "run": folder.name,

@@ -111,6 +111,8 @@ def _fit(record: Record) -> str:
         # those that have no option are set from Python alone
         if name in _TUNING and value is not None and value != default["tuning"][name]:
             words += [_TUNING[name]] if value is True else [_TUNING[name], _value(value)]
+    if settings.get("unsafe"):
+        words.append("--unsafe-no-sandbox")
     if settings.get("private"):
         words.append("--private")
     return shlex.join(words)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version as version_of
@@ -21,6 +22,7 @@ from codegen_hpo.serving.example import PREDICT
 from codegen_hpo.serving.page import documentation
 from codegen_hpo.serving.requests import InvalidRequestError, RowReader
 from codegen_hpo.serving.schema import answer_schema, request_schema
+from codegen_hpo.trained_model import Floats
 
 MOST_ROWS = 1_000  # of a request
 _ROW_BYTES, _LEAST_BYTES, _MOST_BYTES = 16 << 10, 1 << 20, 64 << 20  # a body may have so many for each row
@@ -82,12 +84,14 @@ def make_app(
         try:
             yield
         finally:
+            ending.set()
             await run_in_threadpool(model.close)
 
     trained = model.trained
     columns = input_columns(trained.read_encoding())
     reader = RowReader(columns, most_rows)
     turns = _Turns(at_once)
+    ending, alone = threading.Event(), threading.Lock()
     body_bytes = min(_MOST_BYTES, max(_LEAST_BYTES, most_rows * _ROW_BYTES))
     app = FastAPI(
         title=f"Predictions of {trained.target}"[:200],
@@ -111,6 +115,13 @@ def make_app(
         _log.error("%s", error)  # it may tell of this machine, and of the model's code
         return JSONResponse({"detail": "the model's process cannot be used now"}, 503)
 
+    def predicted(body: bytes) -> Floats:
+        rows = reader.read(body)
+        with alone:
+            if ending.is_set():  # those that waited must not open the model again
+                raise _RefusedError(503, "the service ends")
+            return model.predict(rows)
+
     @app.post(
         PREDICT,
         openapi_extra=request_schema(columns, example, most_rows),
@@ -121,7 +132,7 @@ def make_app(
         with turns.take():
             body = await _body(request, body_bytes)
             try:
-                found = await run_in_threadpool(lambda: model.predict(reader.read(body)))
+                found = await run_in_threadpool(predicted, body)
             except asyncio.CancelledError:
                 raise _RefusedError(503, "the service ends") from None
         if not trained.classes:

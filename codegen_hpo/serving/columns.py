@@ -77,7 +77,9 @@ def _moment(name: str, layout: str) -> InputColumn:
 def _numbers(cells: Sequence[Cell], decimal: str) -> Floats:
     """A number of JSON has a point, whatever mark the table's texts have."""
     parsed = parse_numbers([cell if isinstance(cell, str) else "" for cell in cells], decimal)
-    own = [float(cell) if isinstance(cell, int | float) else np.nan for cell in cells]
+    # a bool is an int, too
+    counted = [isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells]
+    own = np.array([cell if counts else np.nan for cell, counts in zip(cells, counted, strict=True)], float)
     return np.where(np.isnan(own), parsed, own)
 
 

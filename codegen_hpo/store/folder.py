@@ -228,7 +228,11 @@ class RunFolder:
                 is shown and exported.
         """
         path = self.path / name
-        if not path.resolve().is_relative_to(self.path.resolve()):
+        try:
+            inside = path.resolve().is_relative_to(self.path.resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no file can have
+            inside = False
+        if not inside:
             raise ConfigError(
                 f"{path} lies outside of the run, which reads its own files only",
                 hint="remove the link, or restore the run from a copy",

@@ -152,7 +152,8 @@ function bestBaseline(scored) {
 }
 
 function showChart() {
-  const scored = trials.filter((trial) => trial.loss !== null);
+  const out = standing ? standing.disqualified : [];
+  const scored = trials.filter((trial) => trial.loss !== null && !out.includes(trial.name));
   const chart = at("chart");
   const width = chart.clientWidth || 720;
   const plot = { left: 56, right: width - 12, top: 10, bottom: HEIGHT - 28 };

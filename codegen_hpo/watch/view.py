@@ -43,6 +43,7 @@ def standing(progress: Progress, *, written: bool) -> dict[str, Any]:
         "best": best and {"name": trial_name(best["number"]), "score": best["score"]},
         "final": progress.final and _final(progress.final),
         "spent": [spent._asdict() for spent in progress.spent],
+        "disqualified": sorted(progress.disqualified),
         "failed": progress.failed,
         "baselines": [{"name": row["name"], "score": row["validation_score"]} for row in progress.baselines],
     }

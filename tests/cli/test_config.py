@@ -198,6 +198,17 @@ def test_what_a_file_may_not_say_ends_every_command_but_says_what_to_do(
     assert said in err
 
 
+def test_a_file_of_the_folder_does_not_write_through_a_link_out_of_it(
+    program: Cli, folder_says: Write, tmp_path: Path
+) -> None:
+    folder_says("[predict]\noutput = 'out.csv'")
+    assert program("runs")[0] == 0
+    Path("out.csv").symlink_to(tmp_path.parent / "elsewhere.csv")
+    code, _, err = program("runs")
+    assert code == 3
+    assert "lies outside of this folder" in err
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,4 +1,4 @@
-"""A machine's workers are kept warm, and each runs one function only."""
+"""A machine's workers are kept warm, and each trains one function only."""
 
 from pathlib import Path
 from typing import Literal

@@ -21,10 +21,10 @@ from codegen_hpo.report.hyperparameters import searched
 from codegen_hpo.report.page import write_page
 from codegen_hpo.report.permutation import permutation
 from codegen_hpo.report.reproduce import commands, fixed
-from codegen_hpo.report.search import curves
 from codegen_hpo.report.summary import sentences
 from codegen_hpo.run import Run
 from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.shown import number
 from codegen_hpo.store.folder import RunFolder
 from codegen_hpo.task import Task
 from codegen_hpo.testing import ScriptedSandbox
@@ -271,7 +271,10 @@ def test_a_disqualified_trial_is_no_best_one_anywhere(regression: Run, tmp_path:
         file.write(json.dumps(barred) + "\n")
     record = Record.open(record.folder.path)
     assert best.name in record.history.disqualified
-    assert best.name not in dict(curves(record.history.standing))
+    page = Run.open(record.folder.path).report(tmp_path / "r.html", permutation=False).read_text("utf-8")
+    assert 'aria-label="Training curve of ' in page
+    assert f'aria-label="Training curve of {best.name}"' not in page
+    assert f"{number(best.score)} in {best.name}" not in page  # what its candidate came to
     called = {reason.trial for part in searched(record) for reason in part.reasoning}
     assert called
     assert best.name not in called

@@ -1,8 +1,10 @@
 """What the service answers: to good rows the model's predictions, to all else 4xx and why."""
 
 import json
+import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,9 @@ from fastapi.testclient import TestClient
 
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.loaded_model import LoadedModel
+from codegen_hpo.records import Job, Outcome
 from codegen_hpo.run import Run
-from codegen_hpo.sandbox.base import Sandbox
+from codegen_hpo.sandbox.base import Hello, Sandbox
 from codegen_hpo.serving.app import make_app
 from codegen_hpo.testing.forked import ForkedSandbox
 
@@ -68,6 +71,7 @@ def test_a_missing_value_is_null_and_numbers_may_be_texts(client: TestClient) ->
         ({"rows": [{}]}, 422, "the column is missing"),
         ({"rows": [ROW | {"sise": 1}]}, 422, "Did you mean 'size'?"),
         ({"rows": [ROW | {"size": "abc"}]}, 422, "'abc' is not a number"),
+        ({"rows": [ROW | {"size": True}]}, 422, "is not a number"),
         ({"rows": [ROW | {"size": [1]}]}, 422, "a value is a number, a text, true, false or null"),
         ({"rows": [ROW, ROW | {"made": "yesterday"}]}, 422, "'yesterday' is not a date or time"),
         ({"rows": [ROW | {"signed": "perhaps"}]}, 422, "'perhaps' is not true or false"),
@@ -114,6 +118,44 @@ def test_more_requests_than_are_taken_at_once_are_refused(run_of: Callable[[str]
     client = TestClient(make_app(model, {}, {}, at_once=0), base_url="http://localhost")
     answer = post(client, {"rows": [ROW]})
     assert (answer.status_code, answer.json()["detail"]) == (503, "0 requests are under way: ask again")
+
+
+class WaitingSandbox:
+    """Its workers load a model, and predict until they are closed."""
+
+    name = "waiting"
+
+    def __init__(self) -> None:
+        self.hello = Hello(python="3.11", torch="2.13.0", cuda="")
+        self.asked, self.closed, self.opened = threading.Event(), threading.Event(), 0
+
+    def open(self, bundle: Path) -> Self:
+        self.opened += 1
+        return self
+
+    def run(self, job: Job) -> Outcome:
+        if job.kind == "load":
+            return Outcome(status="ok")
+        self.asked.set()
+        self.closed.wait(30)
+        return Outcome(status="killed", error="it was closed")
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.timeout(60)
+def test_a_model_that_is_closed_at_work_is_not_opened_again(run_of: Callable[[str], Run]) -> None:
+    sandbox = WaitingSandbox()
+    model = run_of("regression").load(sandbox=sandbox)
+    with TestClient(make_app(model, {}, {}), base_url="http://localhost") as client:
+        asking = threading.Thread(target=post, args=(client, {"rows": [ROW]}))
+        asking.start()
+        assert sandbox.asked.wait(30)
+        model.close()
+        asking.join(30)
+        assert not asking.is_alive()
+    assert sandbox.opened == 1
 
 
 @pytest.mark.timeout(60)

@@ -113,7 +113,9 @@ def test_no_file_is_read_that_lies_outside_of_the_run(folder: RunFolder, tmp_pat
     (tmp_path / "mine.json").write_text("1")
     (folder.path / "linked.json").symlink_to(tmp_path / "mine.json")
     (folder.path / "code").symlink_to(tmp_path)
-    for name in ("linked.json", "code/mine.json", "../mine.json", str(tmp_path / "mine.json")):
+    (folder.path / "loop").symlink_to(folder.path / "loop")
+    names = ("linked.json", "code/mine.json", "../mine.json", str(tmp_path / "mine.json"), "loop/x", "a\0b")
+    for name in names:
         with pytest.raises(ConfigError, match="outside of the run"):
             folder.read_json(name)
     (folder.path / "own.json").write_text("2")
