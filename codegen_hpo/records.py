@@ -1,7 +1,7 @@
 """Plain data that travels between the parts: findings, candidates, calls, jobs, outcomes, trials, events."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -104,6 +104,8 @@ class Job:
     )
     # train: (point of the curve, 1-based; best inner loss so far above which training stops there), rising
     prune: tuple[tuple[int, float], ...] = ()
+    # train: told some points of the curve while the training goes on, if it goes on in this machine's sandbox
+    passed: "Callable[[Epoch], None] | None" = field(default=None, compare=False, repr=False)
 
 
 class Epoch(NamedTuple):
@@ -219,7 +221,7 @@ def ranked(trials: Iterable[Trial]) -> list[Trial]:
 class Event:
     """One line of a run's `events.jsonl`."""
 
-    number: int  # 1-based
+    number: int  # 1-based; 0 for one that tells what goes on, and is recorded nowhere
     time: str  # UTC, ISO 8601
     elapsed_s: float  # of the run's own clock, which stands still between sessions
     kind: str
@@ -231,4 +233,4 @@ class Sink(Protocol):
     """Something that follows a run: the terminal, a tracker."""
 
     def receive(self, event: Event) -> None:
-        """Called after the event is on disk; must not raise."""
+        """Called after the event is on disk, if it has a number; must not raise."""

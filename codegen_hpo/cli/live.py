@@ -97,7 +97,8 @@ class Foot:
             return ""
         since = f"{max(0.0, self._progress.elapsed_s - work.since_s):.0f} s"
         usual_s = self._progress.usual_s if work.is_trial else None
-        return since if usual_s is None else f"{since}, usually {usual_s:.0f} s"
+        told = [since, "" if usual_s is None else f"usually {usual_s:.0f} s", work.passed]
+        return ", ".join(filter(None, told))
 
     def _standing(self) -> "RenderableType":
         from rich.text import Text

@@ -146,7 +146,7 @@ class RayWorker:
     def _begun(self, job: Job | None) -> Any:
         """The task for a job; for a greeting the one that was begun when the worker was opened."""
         if job:
-            return self._start(job)
+            return self._start(replace(job, passed=None))  # nothing comes back before its end
         warming, self._warming = self._warming, None
         return self._start(None) if warming is None else warming
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from codegen_hpo.records import Event, Sink
 from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.now import Now
 
 
 class ClosedError(RuntimeError):
@@ -30,6 +31,7 @@ class Journal:
         self._lock = threading.RLock()  # trials that run side by side record from threads of their own
         self._live_since: float | None = None
         self._closed = False
+        self._now = Now(folder)
         self._elapsed_before = 0.0
         ends = [event.number for event in folder.of_kind("finished", "failed")]
         # the event with which the latest earlier session came to its end by itself; 0 if none did
@@ -76,8 +78,19 @@ class Journal:
         self._go_live()
         return self._tell(kind, key, data, self.elapsed_s)
 
+    def show(self, kind: str, key: str, data: Mapping[str, Any]) -> None:
+        """Tells the sinks, and whoever watches, what goes on: an event without a number, of no record."""
+        with self._lock:
+            if not self._closed:
+                self._receive(self._now.show(kind, key, data, self.elapsed_s))
+
+    def hide(self, key: str) -> None:
+        """Takes back what was shown under this key: it has come to its end."""
+        self._now.hide(key)
+
     def announce(self, kind: str, data: Mapping[str, Any]) -> Event:
         """Records the begin of a session, while the clock still stands: what follows may be replayed."""
+        self._now.clear()  # what a kill left
         events = self.folder.events
         return self._tell(kind, "", data, events[-1].elapsed_s if events else 0.0)
 
@@ -85,6 +98,7 @@ class Journal:
         """Ends the session: what comes later, from a thread that nobody waits for, is not the run's."""
         with self._lock:
             self._closed = True
+            self._now.clear()
 
     def require_open(self) -> None:
         """Raises ClosedError after the session's end."""
@@ -95,9 +109,12 @@ class Journal:
         with self._lock:
             self.require_open()
             event = self.folder.record(kind, key, data, elapsed_s)
-            for sink in self._sinks:
-                sink.receive(event)
+            self._receive(event)
         return event
+
+    def _receive(self, event: Event) -> None:
+        for sink in self._sinks:
+            sink.receive(event)
 
     def _go_live(self) -> None:
         with self._lock:

@@ -178,7 +178,7 @@ class Session:
         if trials is not None:
             trials -= kept_trials(trials, first.reseed)
         settings = without_trials(self.settings, kept_back(self.settings, journal))
-        runner = TrialRunner.of(self.folder, self.settings, self.task.metric)
+        runner = TrialRunner.of(self.folder, self.settings, self.task.metric, journal)
         timekeeper = Timekeeper(settings=settings, journal=journal, rows=self._training_rows())
         tuning = Tuning(
             settings=settings,

@@ -4,16 +4,18 @@ import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_hpo.engine.journal import Journal
 from codegen_hpo.engine.outputs import Predictions, models
 from codegen_hpo.engine.pruning import Thresholds
 from codegen_hpo.engine.settings import Settings
 from codegen_hpo.engine.worker import Team
-from codegen_hpo.records import Call, Candidate, FoldResult, Job, Outcome, Trial
+from codegen_hpo.records import Call, Candidate, Epoch, FoldResult, Job, Outcome, Trial, trial_name
 from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
@@ -33,9 +35,12 @@ class TrialRunner:
     metric: Metric
     predictions: Predictions
     held_out: HeldOut
+    journal: Journal | None = None  # shows where trainings are
 
     @classmethod
-    def of(cls, folder: RunFolder, settings: Settings, metric: Metric) -> "TrialRunner":
+    def of(
+        cls, folder: RunFolder, settings: Settings, metric: Metric, journal: Journal | None = None
+    ) -> "TrialRunner":
         """The runner of a prepared run."""
         return cls(
             settings=settings,
@@ -43,6 +48,7 @@ class TrialRunner:
             metric=metric,
             predictions=Predictions.of(folder, settings.folds),
             held_out=HeldOut.load(folder.path / "labels"),
+            journal=journal,
         )
 
     def run(
@@ -78,7 +84,7 @@ class TrialRunner:
             prune=prune,
         )
         began = time.monotonic()
-        outcomes = self._trained(team, job)
+        outcomes = self._shown(number, team, job)
         wall_s = time.monotonic() - began
         outcome = self.together(outcomes, wall_s)
         value = self.score(outcomes, call)
@@ -182,15 +188,31 @@ class TrialRunner:
         """Of each fold's training, given the trial's."""
         return [model.seed for model in models("", "", seed, self.settings.folds)]
 
-    def _trained(self, team: Team, job: Job) -> list[Outcome]:
-        """The outcome of each fold, up to the first that failed.
+    def _shown(self, number: int, team: Team, job: Job) -> list[Outcome]:
+        """The outcomes; meanwhile the run shows where the trial is."""
+        if self.journal is None:
+            return self._trained(team, self.jobs(job))
+        try:
+            jobs = [
+                replace(one, passed=partial(self._show, self.journal, trial_name(number), fold))
+                for fold, one in enumerate(self.jobs(job), 1)
+            ]
+            return self._trained(team, jobs)
+        finally:
+            self.journal.hide(trial_name(number))
+
+    def _show(self, journal: Journal, trial: str, fold: int, epoch: Epoch) -> None:
+        journal.show("passed", trial, {"fold": fold, "folds": self.settings.folds, "epoch": epoch.number})
+
+    def _trained(self, team: Team, jobs: Sequence[Job]) -> list[Outcome]:
+        """The outcome of each fold's job, up to the first that failed.
 
         The first fold decides for all where a hopeless training may be stopped: the others then end at the
         same point of their curves.
         """
-        first, *others = self.jobs(job)
-        if not job.prune or not others:
-            return team.run_folds([first, *others])
+        first, *others = jobs
+        if not first.prune or not others:
+            return team.run_folds(jobs)
         outcomes = team.run_folds([first])
         if outcomes[0].status != "ok":
             return outcomes

@@ -16,7 +16,7 @@ from codegen_hpo.records import Job
 from codegen_hpo.sandbox.inbox import Inbox
 from codegen_hpo.sandbox.limits import Limits
 
-PROTOCOL = 3
+PROTOCOL = 4
 _HEADER = struct.Struct("<cI")
 _POINT = struct.Struct("<Iddd")
 _SMALL, _TEXT = 64 << 10, 32 << 10  # bytes
@@ -24,7 +24,16 @@ _SMALL, _TEXT = 64 << 10, 32 << 10  # bytes
 JOB, LOADED = b"J", b"L"
 HELLO, PRINTED, VERDICT = b"H", b"T", b"V"
 CHECK, REPORT, CURVE, OUTPUTS, WEIGHTS = b"K", b"R", b"C", b"O", b"W"
-_CAPS = {HELLO: _SMALL, PRINTED: _TEXT, VERDICT: _SMALL, CHECK: 16 << 10, REPORT: _SMALL, CURVE: 1 << 20}
+POINT = b"P"  # of the curve, while a training goes on
+_CAPS = {
+    HELLO: _SMALL,
+    PRINTED: _TEXT,
+    VERDICT: _SMALL,
+    CHECK: 16 << 10,
+    REPORT: _SMALL,
+    CURVE: 1 << 20,
+    POINT: _POINT.size,
+}
 
 
 class BadFrameError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codegen_hpo.errors import SandboxError
-from codegen_hpo.records import Job, Outcome, Status
+from codegen_hpo.records import Epoch, Job, Outcome, Status
 from codegen_hpo.sandbox.base import Hello
 from codegen_hpo.sandbox.bundle_facts import read_bundle_facts
 from codegen_hpo.sandbox.inbox import GoneError, Inbox, LateError
@@ -16,6 +16,7 @@ from codegen_hpo.sandbox.outcome import Received, Shape, read_outcome
 from codegen_hpo.sandbox.plain_text import short
 from codegen_hpo.sandbox.protocol import (
     HELLO,
+    POINT,
     PROTOCOL,
     VERDICT,
     BadFrameError,
@@ -23,6 +24,7 @@ from codegen_hpo.sandbox.protocol import (
     HelloData,
     VerdictData,
     encode_job,
+    read_curve,
     read_frame,
     read_json,
 )
@@ -133,11 +135,15 @@ class WarmWorker:
         )
         deadline = time.monotonic() + job.timeout_s + self._limits.grace_s
         frames: list[Frame] = []
-        for _ in range(_FRAMES_A_JOB):
+        while len(frames) < _FRAMES_A_JOB:
             frame = read_frame(connection.inbox, deadline, self._limits.sent_bytes)
             if frame.kind == VERDICT:
                 return Received(read_json(frame.payload, VerdictData), frames)
-            frames.append(frame)
+            if frame.kind != POINT:
+                frames.append(frame)
+            elif job.passed:
+                for point in read_curve(frame.payload):
+                    job.passed(Epoch(*point))
         raise BadFrameError(f"more than {_FRAMES_A_JOB} frames for one job")
 
     def _start(self) -> Hello:

@@ -76,7 +76,7 @@ class ForkedWorker:
             seconds=0.0,
             peak_memory_bytes=0,
         )
-        told = [frame for frame in found if frame.kind != self._frames.STAGE]
+        told = [frame for frame in found if frame.kind not in (self._frames.STAGE, self._frames.POINT)]
         if job.rows:  # the load's report comes first
             told = told[1:]
         return read_outcome(job, Received(verdict, told), Shape(rows, n_outputs))

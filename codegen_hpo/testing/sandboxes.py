@@ -37,11 +37,11 @@ class ScriptedSandbox:
     name = "scripted"
 
     def __init__(self, script: Script) -> None:
-        self._script = script
+        self.script = script
         self.jobs: list[Job] = []
         self.bundles: list[Path] = []
 
     def open(self, bundle: Path) -> ScriptedWorker:
         """A worker that answers by the script; the bundle is only noted."""
         self.bundles.append(bundle)
-        return ScriptedWorker(self._script, self.jobs)
+        return ScriptedWorker(self.script, self.jobs)

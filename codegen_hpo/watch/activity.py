@@ -14,6 +14,7 @@ from codegen_hpo.shown import number
 
 _ENDS = ("finished", "failed", "interrupted")
 _FRESH = "fresh"  # in the keys of trials on fresh seeds
+_FRESH_SEEDS = "on fresh seeds"
 
 
 class Work(NamedTuple):
@@ -24,6 +25,7 @@ class Work(NamedTuple):
     detail: str  # who proposed the call, and its arguments; which attempt; text of models is in here
     since_s: float  # on the run's own clock
     is_trial: bool = False  # one call, which takes about as long as those before it
+    passed: str = ""  # the latest epoch of its training, "epoch 31"
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Activity:
         self._attempts = 0  # of it
         self._trained: dict[str, int] = {}  # trials of each candidate
         self._last = 0  # the highest number of a trial
+        self._ended: set[str] = set()  # trials
+        self._passed: dict[str, tuple[int, str]] = {}  # by trial: the latest fold that trains, and its epoch
         self._alone = False  # no further candidate comes
 
     @property
@@ -59,9 +63,11 @@ class Activity:
         """What goes on, the trainings first, and those calls last that wait for a place."""
         if not self._open:
             return []
-        return [self._work(pending) for pending in self._pending.values()] + (
-            [self._line] if self._line else []
-        )
+        works = [self._work(pending) for pending in self._pending.values()]
+        if self._line and self._line.detail == _FRESH_SEEDS and self._passed:
+            places = (f"{trial} {told}" for trial, (_, told) in sorted(self._passed.items()))
+            return [*works, self._line._replace(passed=", ".join(places))]
+        return [*works, self._line] if self._line else works
 
     def receive(self, event: Event) -> None:
         at_s = event.elapsed_s
@@ -90,6 +96,8 @@ class Activity:
             self._add(event.key, event.key.partition("/")[0], event.data, at_s)
         elif event.kind == "trial":
             self._end_trial(event)
+        elif event.kind == "passed":
+            self._pass(event)
         elif event.kind in ("candidate_failed", "left_out"):
             self._alone = self._alone or event.kind == "left_out"
             self._line = self._next(at_s, given_up=True)
@@ -103,6 +111,7 @@ class Activity:
         """A session: the calls that an earlier one left without a trial are run again."""
         begun_before = bool(self._settings)
         self._settings, self._open = event.data, True
+        self._passed.clear()
         what = Work("takes up", "the run", "", event.elapsed_s)
         if not begun_before:
             verb = "prepares" if "author" in event.data else "begins"
@@ -123,8 +132,19 @@ class Activity:
         begun_s = at_s if len(self._pending) < self._places else None
         self._pending[key] = _Pending(max(numbers) + 1, candidate, call, begun_s)
 
+    def _pass(self, event: Event) -> None:
+        """A training of a trial that is under way has passed an epoch; folds may train side by side."""
+        fold, folds, epoch = (int(event.data[name]) for name in ("fold", "folds", "epoch"))
+        trial = str(event.key)
+        if trial not in self._ended and fold >= self._passed.get(trial, (0, ""))[0]:
+            told = f"epoch {epoch}" if folds == 1 else f"fold {fold} of {folds}, epoch {epoch}"
+            self._passed[trial] = fold, told
+
     def _end_trial(self, event: Event) -> None:
         data, at_s = event.data, event.elapsed_s
+        name = trial_name(int(data["number"]))
+        self._ended.add(name)
+        self._passed.pop(name, None)
         candidate = str(data["candidate"])
         self._last = max(self._last, int(data["number"]))
         self._trained[candidate] = self._trained.get(candidate, 0) + (data["outcome"]["status"] != "refused")
@@ -168,13 +188,13 @@ class Activity:
         return Work("chooses", "a call", str(self._settings.get("tuner", "")), at_s)
 
     def _again(self, at_s: float) -> Work:
-        return Work("trains", "the best calls", "on fresh seeds", at_s)
+        return Work("trains", "the best calls", _FRESH_SEEDS, at_s)
 
     def _work(self, pending: _Pending) -> Work:
         by = str(pending.call["proposed_by"])
         arguments = " ".join(f"{name}={number(value)}" for name, value in pending.call["arguments"].items())
         detail = f"{pending.candidate} {by}" if self._settings.get("author") else by
         verb = "waits" if pending.begun_s is None else "trains" if "author" in self._settings else "runs"
-        return Work(
-            verb, trial_name(pending.number), f"{detail} {arguments}".strip(), pending.begun_s or 0.0, True
-        )
+        trial = trial_name(pending.number)
+        _, passed = self._passed.get(trial, (0, ""))
+        return Work(verb, trial, f"{detail} {arguments}".strip(), pending.begun_s or 0.0, True, passed)

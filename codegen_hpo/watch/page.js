@@ -73,7 +73,8 @@ function showTime() {
     const row = make("tr", undefined, work.verb === "waits" ? "waits" : "");
     row.append(make("td", work.verb), make("td", work.about));
     const usually = work.usual_s === null ? "" : `, usually ${seconds(work.usual_s)}`;
-    row.append(make("td", work.seconds === null ? "" : seconds(work.seconds + since) + usually));
+    const epoch = work.passed ? `, ${work.passed}` : "";
+    row.append(make("td", work.seconds === null ? "" : seconds(work.seconds + since) + usually + epoch));
     row.append(make("td", work.detail));
     return row;
   });

@@ -45,6 +45,8 @@ class Progress:
 
     def receive(self, event: Event) -> None:
         self.activity.receive(event)
+        if not event.number:  # of what goes on, seen at any later moment
+            return
         self.latest_s, self._latest_at = event.elapsed_s, datetime.fromisoformat(event.time)
         if event.kind == "settings":
             self.settings, self.end, self.final = event.data, None, None

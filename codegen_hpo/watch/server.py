@@ -11,13 +11,16 @@ import json
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any
 
 from codegen_hpo.errors import ConfigError, reading
+from codegen_hpo.records import Event
 from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.now import read_now
 from codegen_hpo.store.tail import Tail
 from codegen_hpo.watch.progress import Progress
 from codegen_hpo.watch.view import attempt_row, standing, trial_row
@@ -148,6 +151,7 @@ def messages(folder: RunFolder, closing: threading.Event) -> Iterator[tuple[str,
     """
     progress, tail = Progress(), Tail(folder.path)
     about: dict[str, Any] = {}
+    shown: list[Event] = []
     beat = 0.0  # seconds until the next message at the latest
     try:
         while not closing.is_set():
@@ -163,7 +167,11 @@ def messages(folder: RunFolder, closing: threading.Event) -> Iterator[tuple[str,
                 yield "attempts", attempts
             if trials:
                 yield "trials", trials
-            if events or beat <= 0:
+            shown, before = read_now(folder), shown
+            for event in shown if shown != before else ():
+                with suppress(LookupError, TypeError, ValueError, OverflowError):  # it may have come by mail
+                    progress.receive(event)
+            if events or shown != before or beat <= 0:
                 beat = _BEAT_S
                 # looking takes the lock for a moment: seldom, so that it is in no writer's way
                 written = progress.end is None and folder.is_being_written()

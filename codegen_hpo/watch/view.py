@@ -37,6 +37,7 @@ def standing(progress: Progress, *, written: bool) -> dict[str, Any]:
                 "detail": _text(work.detail),
                 "seconds": None if work.verb == "waits" else elapsed_s - work.since_s,
                 "usual_s": progress.usual_s if work.is_trial else None,
+                "passed": _text(work.passed),
             }
             for work in works
         ],

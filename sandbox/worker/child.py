@@ -4,8 +4,10 @@ It speaks to the server through one pipe only, and leaves by os._exit.
 """
 
 import json
+import math
 import mmap
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,9 +23,10 @@ from onnx_graph import traced
 from predict import predict
 from safetensors import torch as safetensors
 from together import Together, sent_rows
-from training import Fit, Limits, Trainer
+from training import Epoch, Fit, Limits, Trainer
 
 _POINT = struct.Struct("<Iddd")  # of a curve: its number, then an Epoch
+_TELL_S = 0.5  # at least between two points that are told while a training goes on
 _MOST_POINTS = frames.CAPS[frames.CURVE] // _POINT.size
 
 
@@ -32,6 +35,7 @@ class Reporter:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._told = -math.inf  # when a point was
 
     def stage(self, name: str, point: int = 0) -> None:
         """Says what is about to be tried: a hint for the reader of an error."""
@@ -42,6 +46,12 @@ class Reporter:
 
     def report(self, status: str, **facts: Any) -> None:
         frames.write(self._fd, frames.REPORT, json.dumps({"status": status, **facts}).encode())
+
+    def passed(self, number: int, epoch: Epoch) -> None:
+        """Says where the training is, now and then."""
+        if (now := time.monotonic()) >= self._told + _TELL_S:
+            self._told = now
+            frames.write(self._fd, frames.POINT, _POINT.pack(number, *epoch))
 
     def fit(self, fit: Fit) -> None:
         numbers = _told(len(fit.curve), fit.best_epoch)
@@ -112,7 +122,7 @@ def _train(job: dict[str, Any], weights: bytes, bundle: Bundle, reporter: Report
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     reporter.stage("step")
     trainer = Trainer(built, bundle, settings, device, job["seed"])
-    fit = trainer.fit(Limits(job["train_s"], job["stop_after_epoch"], dict(job["prune"])))
+    fit = trainer.fit(Limits(job["train_s"], job["stop_after_epoch"], dict(job["prune"])), reporter.passed)
     reporter.stage("predict")
     outputs = predict(built.model, bundle.features("eval", device), bundle.kind, bundle.n_outputs)
     reporter.fit(fit)

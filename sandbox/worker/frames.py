@@ -5,19 +5,27 @@ The host's half is `codegen_hpo/sandbox/protocol.py`; the two must name the same
 
 import os
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
-PROTOCOL = 3
+PROTOCOL = 4
 HEADER = struct.Struct("<cI")
 
 # host to server
 JOB, LOADED = b"J", b"L"  # JSON of the job; what it works on: weights, rows, or nothing
 # server to host
 HELLO, PRINTED, VERDICT = b"H", b"T", b"V"  # a verdict ends each job
-# child to server, which passes them on unread (except the stage)
+# child to server, which passes them on unread (except the stage), at the end
 STAGE, CHECK, REPORT, CURVE, OUTPUTS, WEIGHTS = b"G", b"K", b"R", b"C", b"O", b"W"
+POINT = b"P"  # of the curve, while a training goes on; passed on at once, or dropped
 
-CAPS = {CHECK: 16 << 10, REPORT: 64 << 10, CURVE: 1 << 20, STAGE: 64}  # bytes; others share the job's cap
+CAPS = {
+    CHECK: 16 << 10,
+    REPORT: 64 << 10,
+    CURVE: 1 << 20,
+    STAGE: 64,
+    POINT: 64,
+}  # bytes; others share the job's cap
 
 
 class Frame(NamedTuple):
@@ -57,11 +65,21 @@ MAX_FRAMES, MAX_STAGES = 1000, 5000  # of one child; a dry-run sends one and a f
 
 
 class Splitter:
-    """Cuts a child's byte stream into frames; refuses what is too long before it is collected."""
+    """Cuts a child's byte stream into frames; refuses what is too long before it is collected.
 
-    def __init__(self, cap_bytes: int, output_bytes: int | None = None) -> None:
+    Args:
+        passed: called with the payload of each point.
+    """
+
+    def __init__(
+        self,
+        cap_bytes: int,
+        output_bytes: int | None = None,
+        passed: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self._passed = passed
         self._caps = CAPS if output_bytes is None else CAPS | {OUTPUTS: output_bytes}
-        self.frames: list[Frame] = []  # all but stages
+        self.frames: list[Frame] = []  # all but stages and points
         self.stage = ""  # the last one
         self._stages = 0
         self._left = cap_bytes
@@ -93,5 +111,7 @@ class Splitter:
         if frame.kind == STAGE:
             self._stages += 1
             self.stage = frame.payload.decode("ascii", "replace")
+        elif frame.kind == POINT:
+            self._passed(frame.payload)
         else:
             self.frames.append(frame)

@@ -18,6 +18,7 @@ from kernel import kill_descendants, oom_kills, thread_count
 from printed import Printed
 
 _CHUNK = 1 << 16
+_POINTS_S = 0.2  # at least between two points of a training that are passed on
 _LAST_READS_S = 1.0  # what is in the pipes of a dead child is read for this long
 # between two counts of a child's threads; without pidfd its death must be asked for, too
 _TICK_MS = 50 if hasattr(os, "pidfd_open") else 20
@@ -86,14 +87,21 @@ def start(begin: Begin, inherited: int | None = None) -> Child:
     return Child(pid, printed_r, result_r)
 
 
-def watch(child: Child, limits: Limits, control: int, keep: int | None = None) -> Result:
+def watch(
+    child: Child,
+    limits: Limits,
+    control: int,
+    keep: int | None = None,
+    passed: Callable[[bytes], None] = lambda _: None,
+) -> Result:
     """Waits for the child and everything it sent, within the limits; ends what it leaves behind.
 
     Args:
         control: shows that the host is gone: then the child is ended, and frames.ClosedError raised.
         keep: another child, which lives on.
+        passed: called with points of a training as they come; of a child that floods, with some.
     """
-    watched = Watch(child, control, limits)
+    watched = Watch(child, control, limits, passed)
     try:
         watched.until(watched.started + limits.guard.wall_s)
     finally:
@@ -163,8 +171,15 @@ _KEPT_VARIABLES = {
 class Watch:
     """The pipes of one child, and its end."""
 
-    def __init__(self, child: Child, control: int, limits: Limits) -> None:
+    def __init__(
+        self,
+        child: Child,
+        control: int,
+        limits: Limits,
+        passed: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
         pid, printed, result = child
+        self._pass_on, self._passed_at = passed, 0.0
         self.begin_anew(limits)
         self._pid, self._fate, self._threads = pid, "", limits.guard.threads
         self._status: int | None = None
@@ -186,7 +201,8 @@ class Watch:
 
     def begin_anew(self, limits: Limits) -> None:
         """Forgets what the child sent so far: a next piece of its work begins."""
-        self._printed, self._splitter = Printed(), frames.Splitter(limits.result_bytes, limits.output_bytes)
+        self._printed = Printed()
+        self._splitter = frames.Splitter(limits.result_bytes, limits.output_bytes, self._passed)
         self.started, self._kills = time.monotonic(), oom_kills()
 
     def answer(self, wall_s: float) -> tuple[Result, bool]:
@@ -263,6 +279,11 @@ class Watch:
             self._fate = fate
             if self._status is None:  # else its number may be another process's by now
                 os.kill(self._pid, signal.SIGKILL)
+
+    def _passed(self, point: bytes) -> None:
+        if (now := time.monotonic()) >= self._passed_at + _POINTS_S:
+            self._passed_at = now
+            self._pass_on(point)
 
     def _reap(self, options: int) -> None:
         pid, status, usage = os.wait4(self._pid, options)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -103,23 +103,28 @@ class Trainer:
         self._graph = GraphSteps(self._steps, self._batch_rows) if graphs else None
         self._order = torch.empty(0, dtype=torch.int64, device=device)  # of the present pass
 
-    def fit(self, limits: Limits) -> Fit:
-        """Trains. Raises NoFiniteEpochError, and whatever the candidate's code raises."""
+    def fit(self, limits: Limits, passed: Callable[[int, Epoch], None] = lambda *_: None) -> Fit:
+        """Trains. Raises NoFiniteEpochError, and whatever the candidate's code raises.
+
+        Args:
+            passed: called with each finite point of the curve and its number.
+        """
         started = time.monotonic()
         deadline = started + limits.train_s
         best, fit = Best(self._built.model), Fit()
         for number in range(1, min(self._points, limits.stop_after_epoch or self._points) + 1):
-            passed = self._train_to(number, deadline)
+            part = self._train_to(number, deadline)
             # a part of an epoch cannot be run again exactly: it counts only if there is nothing else
-            if not passed.whole and fit.curve:
+            if not part.whole and fit.curve:
                 fit.stopped = "time"
                 break
             with self._average.applied():
-                inner = self._inner_loss() if math.isfinite(passed.loss) else math.nan
+                inner = self._inner_loss() if math.isfinite(part.loss) else math.nan
                 if not math.isfinite(inner):
                     fit.stopped = "nan"
                     break
-                fit.curve.append(Epoch(passed.loss, inner, time.monotonic() - started))
+                fit.curve.append(Epoch(part.loss, inner, time.monotonic() - started))
+                passed(number, fit.curve[-1])
                 if inner < fit.best_loss:
                     fit.best_loss, fit.best_epoch = inner, number
                     best.keep()

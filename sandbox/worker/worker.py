@@ -15,6 +15,7 @@ import platform
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -104,7 +105,7 @@ def _serve(host: Host, bundle: Bundle, readable: Sequence[str] | None) -> None:
         except OSError:  # the job may have taken all the processes there may be
             spare = None
         kept = spare.child.pid if spare else None
-        _tell(host, watch(child, limits, host.control, kept))
+        _tell(host, watch(child, limits, host.control, kept, partial(host.send, frames.POINT)))
 
 
 _REPORT = json.dumps({"status": "error", "error": "no model is loaded"}).encode()

@@ -81,6 +81,13 @@ def test_the_foot_names_what_goes_on_the_best_and_what_is_spent() -> None:
     assert lines[3].endswith("  ·  0 of 5000 tokens")
 
 
+def test_the_foot_says_at_which_epoch_a_trial_is() -> None:
+    at = event("passed", "t002", fold=1, folds=1, epoch=31)
+    trains, _ = drawn(event("settings", **SETTINGS), TRIAL, call("c01/2", width=96), at)
+    assert "trains t002" in trains
+    assert "usually 9 s, epoch 31" in trains
+
+
 def test_a_long_call_gives_way_and_keeps_to_its_line() -> None:
     lines = drawn(event("settings", **SETTINGS), TRIAL, call("c01/2", way="x" * 300))
     assert lines[0].startswith("  trains t002 ")

@@ -45,7 +45,7 @@ class Watched(ScriptedAuthor):
 def test_a_draft_is_asked_for_once_the_defaults_of_the_candidate_before_have_trained(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual, asked = sandbox._script, threading.Event()
+    usual, asked = sandbox.script, threading.Event()
 
     class Author(Watched):
         def write(self, brief: Brief) -> Draft:
@@ -58,7 +58,7 @@ def test_a_draft_is_asked_for_once_the_defaults_of_the_candidate_before_have_tra
             assert asked.wait(PATIENCE_S), "the draft was not asked for while trials run"
         return usual(job)
 
-    sandbox._script = explored
+    sandbox.script = explored
     author = Author(sources(source, 2), sandbox)
     run = start(author=author, candidates=2, budget=Budget(trials=12))
     assert author.after[0] == 0

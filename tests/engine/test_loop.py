@@ -43,7 +43,7 @@ def test_findings_go_back_until_a_source_passes(start: Start, source: str) -> No
 def test_an_error_of_the_first_training_goes_back_to_the_author(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
 
     def first_fails(job: Job) -> Outcome:
         if job.kind == "train" and "# mended" not in job.source:
@@ -82,7 +82,7 @@ def test_a_second_candidate_is_told_of_the_first(start: Start, source: str) -> N
 
 
 def test_failed_trials_are_kept_and_never_win(start: Start, sandbox: ScriptedSandbox) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
     seen: list[Job] = []
 
     def some_fail(job: Job) -> Outcome:
@@ -98,7 +98,7 @@ def test_failed_trials_are_kept_and_never_win(start: Start, sandbox: ScriptedSan
 
 
 def test_predictions_that_are_not_finite_are_a_bad_result(start: Start, sandbox: ScriptedSandbox) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
 
     def nan_after_first(job: Job) -> Outcome:
         outcome = usual(job)
@@ -111,7 +111,7 @@ def test_predictions_that_are_not_finite_are_a_bad_result(start: Start, sandbox:
 
 
 def test_a_winner_that_cannot_predict_afresh_is_disqualified(start: Start, sandbox: ScriptedSandbox) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
     refused: list[Job] = []
 
     def refuse_once(job: Job) -> Outcome:
@@ -128,7 +128,7 @@ def test_a_winner_that_cannot_predict_afresh_is_disqualified(start: Start, sandb
 
 
 def test_a_run_without_a_usable_model_says_so_and_is_kept(start: Start, sandbox: ScriptedSandbox) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
 
     def never_predicts(job: Job) -> Outcome:
         return Outcome(status="error", error="no") if job.kind == "predict" else usual(job)

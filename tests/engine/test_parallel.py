@@ -56,7 +56,7 @@ def test_the_order_in_which_trials_end_changes_nothing(
 ) -> None:
     runs = []
     for name, seconds in (("even", lambda k: 0.1), ("odd", lambda k: 0.3 if k % 3 == 2 else 0.0)):
-        script = Waiting(sandbox._script, seconds)
+        script = Waiting(sandbox.script, seconds)
         options = {"budget": Budget(trials=10), "parallel": 3, "runs": tmp_path / name}
         runs.append(start(sandbox=ScriptedSandbox(script), **options))
         assert 1 < script.most <= 3
@@ -76,7 +76,7 @@ def test_more_at_once_means_that_less_was_known(start: Start, tmp_path: Path) ->
 
 
 def test_the_tuner_is_asked_while_the_defaults_train(start: Start, sandbox: ScriptedSandbox) -> None:
-    script = Waiting(sandbox._script, lambda k: 0.2 if k == 1 else 0.0)
+    script = Waiting(sandbox.script, lambda k: 0.2 if k == 1 else 0.0)
     run = start(sandbox=ScriptedSandbox(script), budget=Budget(trials=4), parallel=2)
     kinds = [(e.kind, e.key) for e in run.folder.of_kind("call", "trial")]
     assert kinds.index(("call", "c01/2")) < kinds.index(("trial", "c01/1"))
@@ -85,7 +85,7 @@ def test_the_tuner_is_asked_while_the_defaults_train(start: Start, sandbox: Scri
 def test_what_trained_beside_failing_defaults_is_kept_and_a_mended_function_starts_alone(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual, under_way = sandbox._script, []
+    usual, under_way = sandbox.script, []
 
     def defaults_fail(job: Job) -> Outcome:
         if job.kind != "train":
@@ -129,7 +129,7 @@ def test_a_tuner_with_nothing_to_propose_beside_the_defaults_ends_the_search_aft
 def test_a_tuner_with_nothing_to_propose_beside_failing_defaults_does_not_keep_them_from_being_mended(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
 
     def first_fails(job: Job) -> Outcome:
         if job.kind == "train" and "# mended" not in job.source:
@@ -171,7 +171,7 @@ def test_a_kill_after_any_event_changes_no_proposal(
 def test_a_trial_that_waits_when_the_time_is_over_is_not_begun_and_comes_after_a_resume(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual, begun = sandbox._script, []
+    usual, begun = sandbox.script, []
 
     def slow(job: Job) -> Outcome:
         if job.kind == "train":
@@ -194,7 +194,7 @@ def test_a_trial_that_waits_when_the_time_is_over_is_not_begun_and_comes_after_a
 def test_ctrl_c_ends_the_trials_under_way_at_once_and_records_none_of_them(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
     ended = threading.Event()
 
     class Worker:
@@ -234,7 +234,7 @@ def test_ctrl_c_ends_the_trials_under_way_at_once_and_records_none_of_them(
 def test_a_fault_of_the_host_ends_the_run_once_the_others_are_recorded(
     start: Start, sandbox: ScriptedSandbox
 ) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
     begun = []
 
     def breaks(job: Job) -> Outcome:
@@ -289,7 +289,7 @@ class Clock:
 def test_what_was_trained_beside_a_slow_trial_is_kept_when_the_time_is_over_at_a_resume(
     start: Start, sandbox: ScriptedSandbox, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, usual, beside = Clock(), sandbox._script, threading.Event()
+    clock, usual, beside = Clock(), sandbox.script, threading.Event()
     monkeypatch.setattr(Journal.__init__, "__defaults__", ((), clock))
     told_of: set[int] = set()
     slow: list[object] = []

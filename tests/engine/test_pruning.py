@@ -134,7 +134,7 @@ class Pruning:
 
 
 def test_a_pruned_trial_is_scored_and_says_so(start: Start, sandbox: ScriptedSandbox) -> None:
-    pruning = ScriptedSandbox(Pruning(sandbox._script))
+    pruning = ScriptedSandbox(Pruning(sandbox.script))
     run = start(sandbox=pruning, prune="median", budget=Budget(trials=14), parallel=1, reseed=0)
     jobs = [job for job in pruning.jobs if job.kind == "train"]
     assert not any(job.prune for job in jobs[:STARTUP])
@@ -156,16 +156,16 @@ def test_a_killed_run_prunes_as_it_would_have(
                 raise Killed
 
     options = {"prune": "median", "parallel": parallel, "reseed": 0, "budget": Budget(trials=12)}
-    whole = start(sandbox=ScriptedSandbox(Pruning(sandbox._script)), runs=tmp_path / "whole", **options)
+    whole = start(sandbox=ScriptedSandbox(Pruning(sandbox.script)), runs=tmp_path / "whole", **options)
     with pytest.raises(Killed):
         start(
-            sandbox=ScriptedSandbox(Pruning(sandbox._script)),
+            sandbox=ScriptedSandbox(Pruning(sandbox.script)),
             runs=tmp_path / "killed",
             sinks=[Kill()],
             **options,
         )
     run = Run.open(next((tmp_path / "killed").iterdir()))
-    run.resume(author=ScriptedAuthor([source]), sandbox=ScriptedSandbox(Pruning(sandbox._script)))
+    run.resume(author=ScriptedAuthor([source]), sandbox=ScriptedSandbox(Pruning(sandbox.script)))
     assert pruned_at(run) == pruned_at(whole)
 
 

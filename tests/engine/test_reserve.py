@@ -107,7 +107,7 @@ def test_another_candidate_has_the_time_that_the_first_one_took(
 def test_trials_of_the_search_are_given_what_is_left_for_the_search(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual = sandbox._script
+    usual = sandbox.script
 
     def slow_to_load(job: Job) -> Outcome:
         outcome = usual(job)
@@ -128,7 +128,7 @@ def test_trials_of_the_search_are_given_what_is_left_for_the_search(
 def test_the_worker_for_the_test_rows_is_opened_while_a_trial_runs_that_may_be_the_last(
     start: Start, source: str, sandbox: ScriptedSandbox
 ) -> None:
-    usual, opened = sandbox._script, threading.Event()
+    usual, opened = sandbox.script, threading.Event()
 
     class Sandbox(ScriptedSandbox):
         def open(self, bundle: Path) -> Worker:

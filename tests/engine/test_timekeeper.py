@@ -63,7 +63,7 @@ def start(start: Start) -> Start:
 @pytest.fixture
 def slow(sandbox: ScriptedSandbox, task) -> Callable[[float], ScriptedSandbox]:  # type: ignore[no-untyped-def]
     rows = len(task.split.train)
-    return lambda pass_s: ScriptedSandbox(costly(sandbox._script, rows, pass_s))
+    return lambda pass_s: ScriptedSandbox(costly(sandbox.script, rows, pass_s))
 
 
 def refused(run: Run) -> list[Trial]:

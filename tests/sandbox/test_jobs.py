@@ -1,12 +1,13 @@
 """Jobs through each back end: what a run relies on."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from codegen_hpo.errors import SandboxError
-from codegen_hpo.records import Job
+from codegen_hpo.records import Epoch, Job
 from codegen_hpo.sandbox.base import Sandbox, Worker
 from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import sample_source
@@ -193,3 +194,20 @@ def test_a_dry_run_that_asks_for_too_much_memory_is_told_from_one_that_raises(wo
     for statement, rule in (("torch.empty(1 << 50)", "memory"), ("raise KeyError", "exception")):
         job = Job(kind="dry_run", source=sample_source(construct=statement), points=({"batch_size": 8},))
         assert [check.rule for check in worker.run(job).checks] == [rule]
+
+
+def test_a_training_tells_where_it_is_while_it_goes_on(worker: Worker) -> None:
+    told: list[tuple[Epoch, float]] = []
+
+    def passed(epoch: Epoch) -> None:
+        told.append((epoch, time.monotonic()))
+
+    forward = "x_cat: Tensor) -> Tensor:\n"
+    slow = SOURCE.replace(forward, f"{forward}        import time; time.sleep(0.03)\n")
+    outcome = worker.run(
+        Job(kind="train", source=slow, arguments=ARGUMENTS | {"max_epochs": 8}, passed=passed)
+    )
+    assert outcome.status == "ok", outcome.error
+    assert len(told) > 1
+    assert [epoch for epoch, _ in told] == [outcome.curve[epoch.number - 1] for epoch, _ in told]
+    assert told[-1][1] - told[0][1] > 0.4, "they came together"

@@ -17,6 +17,13 @@ def now(*events: Event) -> list[tuple[str, str]]:
     return [(work.verb, work.about) for work in activity.now()]
 
 
+def told(*events: Event) -> dict[str, str]:
+    activity = Activity()
+    for event in events:
+        activity.receive(event)
+    return {work.about: work.passed for work in activity.now()}
+
+
 @pytest.fixture
 def begun(event: Make, settings: Make) -> list[Event]:
     """A run whose sandbox is open."""
@@ -142,3 +149,29 @@ def test_the_calls_of_a_command_run(event: Make, call: Make, trial: Make) -> Non
     assert now(*begun) == [("chooses", "a call")]
     assert now(*begun, call("t001", by="default")) == [("runs", "t001")]
     assert now(*begun, call("t001", by="default"), trial(1, "t001", by="default")) == [("chooses", "a call")]
+
+
+def test_the_latest_epoch_stands_with_its_trial_until_it_ends(
+    event: Make, passed: list[Event], call: Make, trial: Make
+) -> None:
+    begun = [*passed, trial(1, "c01/1", by="default"), call("c01/2")]
+    fourth = event("passed", "t002", fold=1, folds=1, epoch=4)
+    assert told(*begun, fourth) == {"t002": "epoch 4"}
+    assert told(*begun, event("passed", "t009", fold=1, folds=1, epoch=4)) == {"t002": ""}
+    done = [*begun, fourth, trial(2, "c01/2")]
+    assert told(*done, fourth, call("c01/3")) == {"t003": ""}, "a watcher may read late where it was"
+
+
+def test_of_folds_side_by_side_the_latest_is_told(event: Make, passed: list[Event], settings: Make) -> None:
+    places = [(1, 30), (2, 5), (1, 31), (2, 6)]
+    shown = [event("passed", "t001", fold=fold, folds=5, epoch=epoch) for fold, epoch in places]
+    assert told(*passed, *shown) == {"t001": "fold 2 of 5, epoch 6"}
+    assert told(*passed, *shown, settings())["t001"] == "", "of a session that was killed"
+
+
+def test_trials_on_fresh_seeds_are_named_with_their_epochs(event: Make, settings: Make, trial: Make) -> None:
+    searched = [trial(number, f"c01/{number}") for number in range(1, 9)]
+    begun = [settings(reseed=2, budget={"trials": 10}), *searched]
+    assert told(*begun, event("passed", "t009", fold=1, folds=1, epoch=7)) == {
+        "the best calls": "t009 epoch 7"
+    }

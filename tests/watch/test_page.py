@@ -89,6 +89,7 @@ def test_a_run_is_followed_to_its_end(browser: Any, tmp_path: Path, small_table:
             browser.get(watch.stdout.readline().strip())
             until(browser, "state", "running")
             until(browser, "works", "trains")
+            until(browser, "works", "epoch ")
             until(browser, "trials", "t001")
             assert "y, regression, rmse" in text(browser, "task")
             until(browser, "state", "done")

@@ -12,10 +12,13 @@ import pytest
 from codegen_hpo.errors import ConfigError
 from codegen_hpo.records import Event
 from codegen_hpo.store.folder import RunFolder
+from codegen_hpo.store.now import Now
 from codegen_hpo.watch.server import WatchServer, messages
 
 Make = Callable[..., Event]
 Ask = Callable[..., HTTPResponse]
+SHOWN = {"number": 0, "time": "", "elapsed_s": 1.0, "kind": "passed", "key": "t002"}
+SHOWN |= {"data": {"fold": 1, "folds": 1, "epoch": 31}}
 
 
 @pytest.fixture
@@ -107,6 +110,36 @@ def test_the_events_are_told_as_they_come(ask: Ask, run: Path, write_run: Any, t
     assert take(reply, "standing")["best"] == {"name": "t001", "score": 1.0}
     write_run(trial(2, "c01/2", 9.0, loss=0.5))
     assert [row["name"] for row in take(reply, "trials")] == ["t002"]
+    assert take(reply, "standing")["best"] == {"name": "t002", "score": 0.5}
+
+
+def test_the_epochs_of_a_training_are_told_between_events(
+    ask: Ask, run: Path, write_run: Any, call: Make
+) -> None:
+    reply = ask("events")
+    take(reply, "standing")
+    write_run(call("c01/2", 4.0))
+    take(reply, "standing")
+    folder = RunFolder.open(run)
+    with folder.writing():
+        Now(folder).show("passed", "t002", {"fold": 1, "folds": 1, "epoch": 31}, 5.0)
+        standing = take(reply, "standing")
+    assert [work["passed"] for work in standing["works"]] == ["epoch 31"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "[" * 10_000, "[1]", "[{}]", '[{"number": 0}]'.replace("}", ', "data": []}')]
+    + [json.dumps([{**SHOWN, **change}]) for change in ({"key": []}, {"data": {"fold": "x"}}, {"data": None})]
+    + [json.dumps([SHOWN]).replace("31", "1e999")],
+)
+def test_what_goes_on_may_be_anything_in_a_run_that_came_by_mail(
+    ask: Ask, run: Path, write_run: Any, trial: Make, text: str
+) -> None:
+    (run / "now.json").write_text(text)
+    reply = ask("events")
+    assert take(reply, "standing")["best"] == {"name": "t001", "score": 1.0}
+    write_run(trial(2, "c01/2", 9.0, loss=0.5))
     assert take(reply, "standing")["best"] == {"name": "t002", "score": 0.5}
 
 

@@ -64,3 +64,11 @@ def test_predictions_have_a_cap_of_their_own() -> None:
     assert frames.Splitter(1000, 8).feed(packed(frames.OUTPUTS, bytes(8)))
     assert not frames.Splitter(1000, 8).feed(packed(frames.OUTPUTS, bytes(9)))
     assert frames.Splitter(1000, 8).feed(packed(frames.WEIGHTS, bytes(99)))
+
+
+def test_points_are_handed_on_at_once_and_kept_nowhere() -> None:
+    points: list[bytes] = []
+    splitter = frames.Splitter(10_000, passed=points.append)
+    assert splitter.feed(packed(frames.POINT, b"one") + packed(frames.POINT, b"two"))
+    assert points == [b"one", b"two"]
+    assert splitter.frames == []

@@ -11,7 +11,7 @@ import frames
 import pytest
 import seccomp
 from guard import Guard, harden_server
-from supervise import Child, Limits, Result, Watch, supervise
+from supervise import Child, Limits, Result, Watch, start, supervise, watch
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a guard of Linux")
 
@@ -163,3 +163,23 @@ def test_what_is_wrong_in_the_last_bytes_of_a_dead_child_kills_nobody(apart: Cal
         return watched.result().verdict[:2]
 
     assert apart(late) == ("flood", 0)
+
+
+def test_a_flood_of_points_is_thinned(apart: Callable[..., Any]) -> None:
+    def work(fd: int) -> None:
+        began = time.monotonic()
+        while time.monotonic() < began + 0.5:
+            frames.write(fd, frames.POINT, b"here")
+
+    def passed() -> list[str]:
+        points: list[str] = []
+        harden_server()
+        control, host = os.pipe()
+        child = start(lambda _: (GUARD, work))
+        verdict = watch(
+            child, Limits(64 << 20, GUARD), control, passed=lambda p: points.append(p.decode())
+        ).verdict
+        os.close(host)
+        return [verdict.fate, *points]
+
+    assert apart(passed) in [["exited", *["here"] * count] for count in (2, 3, 4)]
