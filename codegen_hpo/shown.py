@@ -31,5 +31,6 @@ def counted(count: int, noun: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """The text without the users and passwords of the addresses in it."""
-    return re.sub(r"//[^/\s]*@", "//", text)
+    """The text without the users and passwords of the addresses in it, also those in an address's query."""
+    text = re.sub(r"//[^/\s]*@", "//", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|secret|token|key)[^=&\s]*=)[^&\s]*", r"\1…", text)

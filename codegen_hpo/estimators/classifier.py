@@ -16,6 +16,8 @@ from codegen_hpo.trained_model import Floats
 
 class CodegenClassifier(ClassifierMixin, CodegenEstimator):  # type: ignore[misc]
     __doc__ = f"""Predicts classes. {CodegenEstimator.__doc__}    classes_: the classes, sorted.
+
+    The run, and a language model, know the classes by their places there: 0, 1, …
     """
 
     def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:  # noqa: N803

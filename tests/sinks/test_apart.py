@@ -78,3 +78,6 @@ def test_a_tracker_that_hangs_neither_slows_the_run_nor_keeps_it_from_ending(
 def test_a_password_is_not_told() -> None:
     assert without_password("mlflow:https://me:pass@word@host:5000/x@y") == "mlflow:https://host:5000/x@y"
     assert without_password("csv:a@b.csv") == "csv:a@b.csv"
+    query = "postgresql://host/db?user=me&password=p%40ss&sslPassword=q&timeout=3"
+    assert without_password(query) == "postgresql://host/db?user=me&password=…&sslPassword=…&timeout=3"
+    assert without_password("mlflow:sqlite:///a.db?cache=shared") == "mlflow:sqlite:///a.db?cache=shared"
