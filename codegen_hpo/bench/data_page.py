@@ -2,7 +2,11 @@
 
 import json
 import os
+import platform
+import shlex
+import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,13 @@ def write_data(data: Mapping[str, Any], file: Path) -> None:
     part = file.with_name(f"{file.name}.{os.getpid()}")
     part.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     part.replace(file)
+
+
+def measured_by(*packages: str) -> dict[str, Any]:
+    """What stands below a page of measurements: this command, the machine, versions."""
+    command = shlex.join(["codegen-hpo", *sys.argv[1:]])
+    found = {"command": command, "cores": os.cpu_count(), "Python": platform.python_version()}
+    return found | {name: version(name) for name in packages}
 
 
 def write_page(data: Mapping[str, Any], text: str, file: Path) -> list[Path]:

@@ -1,9 +1,5 @@
 """codegen-hpo bench overhead"""
 
-import os
-import platform
-import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -40,7 +36,7 @@ def overhead(
     DATA is a table; by default the simulated taxi fares that come with the package. What one trial costs in
     each sandbox is shown by `bench sandbox`.
     """
-    from codegen_hpo.bench.data_page import write_page
+    from codegen_hpo.bench.data_page import measured_by, write_page
     from codegen_hpo.bench.fit_overhead import Measured, Plan, measure, page, to_json
     from codegen_hpo.table.datasets import DATASETS, dataset_path
 
@@ -63,12 +59,7 @@ def overhead(
             err=True,
         )
         fits.append(fit)
-    facts = {
-        "command": shlex.join(["codegen-hpo", *sys.argv[1:]]),
-        "cores": os.cpu_count(),
-        "Python": platform.python_version(),
-    }
-    result = to_json(plan, fits, facts)
+    result = to_json(plan, fits, measured_by())
     click.echo(page(result), nl=False)
     if json_file:
         for path in write_page(result, page(result), json_file.with_suffix(".md")):

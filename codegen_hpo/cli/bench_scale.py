@@ -1,10 +1,5 @@
 """codegen-hpo bench scale"""
 
-import os
-import platform
-import shlex
-import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -29,7 +24,7 @@ def scale(
 
     Linux only. Ten million rows need 6 GB of memory and as much of temporary disk.
     """
-    from codegen_hpo.bench.data_page import write_data, write_page
+    from codegen_hpo.bench.data_page import measured_by, write_data, write_page
     from codegen_hpo.bench.plots import load_pyplot
     from codegen_hpo.bench.scale import measure_scale, page, plot, to_json
 
@@ -37,12 +32,7 @@ def scale(
         raise click.UsageError(f"--format: {', '.join(sorted(unknown))}; parquet and csv are known")
     if plot_file:
         load_pyplot()  # better told now than after an hour
-    facts = {
-        "command": shlex.join(["codegen-hpo", *sys.argv[1:]]),
-        "cores": os.cpu_count(),
-        "Python": platform.python_version(),
-        **{name: version(name) for name in ("pandas", "numpy", "pyarrow", "scikit-learn")},
-    }
+    facts = measured_by("pandas", "numpy", "pyarrow", "scikit-learn")
     fits = []
     for fit in measure_scale(rows, formats, trial_s=trial_time):
         cost = f"{fit.host_s:.1f} s of processor time, peak {fit.peak:.2f} tables"

@@ -1,9 +1,5 @@
 """codegen-hpo bench workers"""
 
-import os
-import platform
-import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -35,7 +31,7 @@ def workers(
 
     The table is the simulated taxi fares that come with the package; the model is a scripted one.
     """
-    from codegen_hpo.bench.data_page import write_page
+    from codegen_hpo.bench.data_page import measured_by, write_page
     from codegen_hpo.bench.fit_overhead import Plan
     from codegen_hpo.bench.workers import Pace, measure, page, to_json
     from codegen_hpo.table.datasets import DATASETS, dataset_path
@@ -53,12 +49,7 @@ def workers(
     for pace in measure(plan, workers, repeats=repeats):
         click.echo(f"{pace.workers}, {pace.way}: {pace.a_minute:.1f} trials a minute", err=True)
         paces.append(pace)
-    facts = {
-        "command": shlex.join(["codegen-hpo", *sys.argv[1:]]),
-        "cores": os.cpu_count(),
-        "Python": platform.python_version(),
-    }
-    result = to_json(plan, paces, facts)
+    result = to_json(plan, paces, measured_by())
     click.echo(page(result), nl=False)
     if json_file:
         for path in write_page(result, page(result), json_file.with_suffix(".md")):

@@ -166,12 +166,9 @@ def test_of_twelve_trials_on_three_nodes_none_is_lost_when_a_node_dies(
     assert told(alone) == told(found)
 
 
-def test_a_killed_driver_is_resumed_and_no_trial_is_done_twice(
-    three_nodes: Cluster, tmp_path: Path, small_table: pd.DataFrame
-) -> None:
-    table, runs = tmp_path / "t.csv", tmp_path / "runs"
-    small_table.to_csv(table, index=False)
-    fit_ = (
+def fit_words(table: Path, runs: Path, trials: int) -> tuple[object, ...]:
+    """The command line of a short fit."""
+    words = (
         "fit",
         table,
         "--target",
@@ -180,12 +177,19 @@ def test_a_killed_driver_is_resumed_and_no_trial_is_done_twice(
         "--candidates",
         1,
         "--trials",
-        5,
+        trials,
         "--trial-time",
         "1s",
     )
-    fit_ += ("--folds", 1, "--threads", 1, "--memory", 1, "--reseed", 0, "--runs", runs)
-    with started(*fit_, "--workers", three_nodes.address) as process:
+    return *words, "--folds", 1, "--threads", 1, "--memory", 1, "--reseed", 0, "--runs", runs
+
+
+def test_a_killed_driver_is_resumed_and_no_trial_is_done_twice(
+    three_nodes: Cluster, tmp_path: Path, small_table: pd.DataFrame
+) -> None:
+    table, runs = tmp_path / "t.csv", tmp_path / "runs"
+    small_table.to_csv(table, index=False)
+    with started(*fit_words(table, runs, 5), "--workers", three_nodes.address) as process:
         wait_for(after("trial", 2), runs, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -297,20 +301,7 @@ def test_workers_on_this_machine(tmp_path: Path, small_table: pd.DataFrame) -> N
     table, runs = tmp_path / "t.csv", tmp_path / "runs"
     small_table.to_csv(table, index=False)
     finish(
-        *(
-            "fit",
-            table,
-            "--target",
-            "y",
-            "--cookbook",
-            "--candidates",
-            1,
-            "--trials",
-            3,
-            "--trial-time",
-            "1s",
-        ),
-        *("--folds", 1, "--threads", 1, "--memory", 1, "--reseed", 0, "--runs", runs, "--workers", 2),
+        *(*fit_words(table, runs, 3), "--workers", 2),
         *("--sink", f"csv:{tmp_path / 'trials.csv'}"),
     )
     found = the_run(runs)
