@@ -16,6 +16,7 @@ def answering() -> Iterator[None]:
     import ray
     from ray.exceptions import RayError, RayTaskError
 
+    require_connection()
     try:
         yield
     except RayTaskError as error:
@@ -33,6 +34,17 @@ def answering() -> Iterator[None]:
             f"the Ray cluster does not answer: {' '.join(str(error).split())[:300]}",
             hint="the run can be resumed when it does",
         ) from error
+
+
+def require_connection() -> None:
+    """Raises SandboxError if it is gone: Ray's functions would then look for a cluster, or start one."""
+    import ray
+
+    if not ray.is_initialized():
+        raise SandboxError(
+            "the Ray cluster does not answer: the connection is closed",
+            hint="the run can be resumed when it does",
+        )
 
 
 def _lost() -> tuple[type[Exception], ...]:

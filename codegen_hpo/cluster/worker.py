@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from codegen_hpo.cluster.connection import Needs, living_nodes
-from codegen_hpo.cluster.faults import LostError, answering
+from codegen_hpo.cluster.faults import LostError, answering, require_connection
 from codegen_hpo.cluster.wire import Answer, read_reply
 from codegen_hpo.errors import SandboxError
 from codegen_hpo.records import Job, Outcome
@@ -165,6 +165,7 @@ class RayWorker:
         could = began  # when a machine was there that could run it
         while not ray.wait([self._running], timeout=_LOOK_S)[0]:
             now = time.monotonic()
+            require_connection()
             if any(map(self._needs.fit, living_nodes())):
                 could = now
             if now - could > PATIENCE_S:

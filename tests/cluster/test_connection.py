@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from codegen_hpo.cluster.connection import Needs, Node, connected, read_workers
+from codegen_hpo.cluster.faults import answering
 from codegen_hpo.engine.places import Asked, cluster_shares, places
 from codegen_hpo.errors import ConfigError, SandboxError
 
@@ -92,3 +93,12 @@ def test_an_address_where_nobody_is_fails_at_once() -> None:
             connected(address, Needs(1, 0, GIB)),
         ):
             pass
+
+
+def test_without_a_connection_no_cluster_is_looked_for_and_none_is_started() -> None:
+    ray = pytest.importorskip("ray")
+    begun = False
+    with pytest.raises(SandboxError, match="does not answer"), answering():
+        begun = True
+    assert not begun
+    assert not ray.is_initialized()
