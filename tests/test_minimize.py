@@ -224,6 +224,7 @@ def search(tuner: str, parallel: int, model: ScriptedServer, run: Path, objectiv
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [1, 3])
 @pytest.mark.parametrize("tuner", EACH)
 def test_a_search_that_broke_off_goes_on_as_if_nothing_had_happened(

@@ -43,6 +43,7 @@ def test_only_a_recipe_to_the_letter_is_ours() -> None:
     assert not is_recipe(source + "\n")
 
 
+@pytest.mark.slow
 def test_a_changed_source_is_not_executed(finished: Path, small_table: pd.DataFrame, tmp_path: Path) -> None:
     source = finished / "candidates/c01/attempts/1/model.py"
     kept = source.read_bytes()

@@ -41,6 +41,7 @@ def test_only_a_tuner_with_a_model_is_run_once_a_framing() -> None:
     assert [cell.arm for cell in cells[1:]] == ["tpe", "llm, framing 0", "llm, framing 3"]
 
 
+@pytest.mark.slow
 def test_a_benchmark_is_extended_with_seeds_and_tuners_without_repeating_any(tmp_path: Path) -> None:
     suite, folder, done = ToySuite(), BenchFolder(tmp_path), []
     problems = ["ackley", "branin"]

@@ -50,6 +50,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExampleTask:
     return TASK
 
 
+@pytest.mark.slow
 def test_each_search_is_a_run_and_is_made_once(task: ExampleTask) -> None:
     folder = Path("bench")
     first, second = (

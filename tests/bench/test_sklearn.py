@@ -7,6 +7,7 @@ from codegen_hpo.errors import ConfigError
 from codegen_hpo.space import Float, Int
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_each_model_trains_at_its_defaults_and_at_the_corners_of_its_space(name: str) -> None:
     parts = read_parts("iris", None)

@@ -99,6 +99,7 @@ def test_the_tabular_tasks_search_the_ten_parameters_of_the_paper(name: str) -> 
     ]
 
 
+@pytest.mark.slow
 def test_a_click_through_trial_gives_its_value_and_its_trajectory(measure: Measure) -> None:
     found = measure("click-through", {"training.epochs": 2, "training.batch_size": 4096})
 
@@ -110,6 +111,7 @@ def test_a_click_through_trial_gives_its_value_and_its_trajectory(measure: Measu
     assert len(series["train_loss"].values) == 2
 
 
+@pytest.mark.slow
 def test_a_huge_learning_rate_makes_the_click_through_metric_nan(measure: Measure) -> None:
     found = measure(
         "click-through",

@@ -24,6 +24,8 @@ from codegen_hpo.scoring.holdout import HeldOut
 from codegen_hpo.scoring.metrics import score
 from codegen_hpo.task import METRICS
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"regression": "price", "binary": "kept", "multiclass": "grade"}
 
 # no .pth file is read, so that an editable install is not there; an ordinary one is refused

@@ -204,6 +204,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -264,6 +265,7 @@ def test_a_run_opened_from_python_refuses_a_seed_below_zero() -> None:
         Task.from_table(_frame(), "y", seed=-1)
 
 
+@pytest.mark.slow
 def test_a_prediction_of_no_rows_is_an_empty_table(run: Path) -> None:
     assert len(Run.open(run).predict(_frame().head(0))) == 0
 

@@ -153,6 +153,7 @@ def test_every_fault_is_answered_and_kept_and_the_run_ends_with_a_model(
     assert str(table.parent).encode() not in kept
 
 
+@pytest.mark.slow
 def test_code_of_a_model_is_not_run_without_a_sandbox_unless_it_is_asked_for(cli, table: Path) -> None:  # type: ignore[no-untyped-def]
     with ScriptedServer([replies.code(GOOD)]) as server:
         options = ("--model", "scripted", "--base-url", server.base_url, "--sandbox", "none")

@@ -213,6 +213,7 @@ def test_a_kill_anywhere_loses_no_reply_that_was_recorded(
         assert [t.candidate for t in run.history.trials] == [t.candidate for t in whole.history.trials]
 
 
+@pytest.mark.slow
 def test_a_reply_that_comes_after_the_end_is_not_the_runs(start: Start, source: str) -> None:
     asked, let_go, answered = threading.Event(), threading.Event(), threading.Event()
     model = Model(source)

@@ -65,6 +65,7 @@ def proposals(run: Run) -> list[tuple[str, str, str]]:
     return [(call.proposed_by, call.fallback, json.dumps(dict(call.arguments))) for call in calls]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tuner", "parallel"), PAIRS)
 def test_a_killed_run_goes_on_with_the_same_proposals(
     start: Start, source: str, sandbox: ScriptedSandbox, tmp_path: Path, tuner: str, parallel: int

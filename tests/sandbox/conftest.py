@@ -14,7 +14,12 @@ from codegen_hpo.sandbox.choose import choose_sandbox
 from codegen_hpo.testing.bundles import write_sample_bundle
 from codegen_hpo.testing.sandbox_cases import CASE_LIMITS
 
-BACK_ENDS = ["none", "landlock", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
+BACK_ENDS = [
+    "none",
+    "landlock",
+    pytest.param("bubblewrap", marks=pytest.mark.slow),
+    pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.slow]),
+]
 
 
 @pytest.fixture(scope="session")

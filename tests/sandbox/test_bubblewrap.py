@@ -43,6 +43,7 @@ def printed(worker: Worker, code: str) -> str:
     return outcome.stdout
 
 
+@pytest.mark.slow
 def test_no_variable_of_the_host_is_seen(behind: Worker) -> None:
     code = """import os
 print(list(os.environ))
@@ -54,6 +55,7 @@ for pid in filter(str.isdigit, os.listdir('/proc')):
     assert "LANG" in seen
 
 
+@pytest.mark.slow
 def test_nothing_can_be_written_anywhere(behind: Worker) -> None:
     code = """import os
 for folder, folders, files in os.walk('/'):
@@ -95,6 +97,7 @@ print(json.dumps([pids(), os.getppid(), os.getuid(), os.uname()[1],
     assert [int(mask, 16) for mask in capabilities] == [0, 0]
 
 
+@pytest.mark.slow
 def test_python_below_the_folder_of_the_bundle_is_not_hidden_by_it(
     behind: Worker, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_each_name_is_a_choice_of_the_command_line() -> None:
     assert tuple(option.type.choices) == NAMES
 
 
+@pytest.mark.slow
 def test_a_back_end_that_is_named_is_the_one(sandbox: Sandbox, bundle: Path) -> None:
     named = choose_sandbox(sandbox.name, trusted=True, limits=CASE_LIMITS)
     worker = named.open(bundle)
@@ -68,6 +69,7 @@ def test_a_back_end_that_is_named_is_the_one(sandbox: Sandbox, bundle: Path) -> 
         worker.close()
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.usefixtures("docker_image")
 def test_code_of_a_model_gets_a_container(bundle: Path) -> None:
@@ -81,6 +83,7 @@ def test_code_of_a_model_gets_a_container(bundle: Path) -> None:
         worker.close()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_engine")
 def test_without_an_engine_the_next_wall_is_taken_and_the_reason_told(bundle: Path) -> None:
     sandbox = choose_sandbox("auto", trusted=False)

@@ -64,6 +64,7 @@ print(json.dumps(facts))
 """
 
 
+@pytest.mark.slow
 def test_a_trial_sees_nothing_it_does_not_need(bundle: Path) -> None:
     worker = DockerSandbox(CASE_LIMITS).open(bundle)
     try:
@@ -83,6 +84,7 @@ def test_a_trial_sees_nothing_it_does_not_need(bundle: Path) -> None:
     assert facts["control"] == []
 
 
+@pytest.mark.slow
 def test_a_private_bundle_is_made_readable_for_the_container(tmp_path: Path) -> None:
     folder = write_sample_bundle(tmp_path / "bundle")
     for file in folder.iterdir():
@@ -129,6 +131,7 @@ def _containers(client: docker.DockerClient) -> list[docker.models.containers.Co
     return list(client.containers.list(all=True, ignore_removed=True, filters=owned))
 
 
+@pytest.mark.slow
 def test_the_container_has_every_limit_that_is_promised(client: docker.DockerClient, bundle: Path) -> None:
     before = {one.id for one in _containers(client)}
     limits = Limits(memory_bytes=1 << 30, processes=50, cpus=1.5)

@@ -152,6 +152,7 @@ def _created(client: docker.DockerClient, since: float) -> int:
     return sum(1 for _ in events)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_auto_falls_back_to_the_cpu_with_the_engines_own_words(
     client: docker.DockerClient, cuda_image: str, bundle: Path
@@ -184,6 +185,7 @@ def test_a_gpu_that_the_engine_cannot_give_is_told(
     assert set(_ours(client)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_an_image_without_cuda_needs_no_gpu(
     client: docker.DockerClient, docker_image: str, bundle: Path

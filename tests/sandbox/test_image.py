@@ -165,6 +165,7 @@ print(image.find_or_build(docker.from_env(), repository=sys.argv[2]).name)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_two_processes_may_build_at_the_same_time(
     client: docker.DockerClient, repository: str, changed_folder: Path
@@ -190,6 +191,7 @@ print(json.dumps([one for one in sources if not os.path.exists(importlib.util.ca
 """
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_all_that_a_worker_imports_has_byte_code(client: docker.DockerClient, docker_image: str) -> None:
     printed = client.containers.run(
@@ -280,6 +282,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("\n", 1)])
 def test_on_a_terminal_it_asks_before_it_removes(

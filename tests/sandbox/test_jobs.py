@@ -48,6 +48,7 @@ def make_model_and_optimizer(
 ARGUMENTS = {"width": 16, "k": 2, "batch_size": 64, "max_epochs": 4, "ema_decay": 0.9}
 
 
+@pytest.mark.slow
 def test_a_training_tells_all_that_is_recorded(worker: Worker) -> None:
     outcome = worker.run(Job(kind="train", source=SOURCE, arguments=ARGUMENTS))
     assert (outcome.status, outcome.error, outcome.stage) == ("ok", "", "")
@@ -63,6 +64,7 @@ def test_a_training_tells_all_that_is_recorded(worker: Worker) -> None:
     assert {"max_epochs=4", "fused steps of AdamW"} <= set(outcome.notes)
 
 
+@pytest.mark.slow
 def test_a_training_is_repeated_to_the_bit(worker: Worker, sandbox: Sandbox, bundle: Path) -> None:
     job = Job(kind="train", source=SOURCE, arguments=ARGUMENTS, seed=3)
     other = sandbox.open(bundle)
@@ -77,6 +79,7 @@ def test_a_training_is_repeated_to_the_bit(worker: Worker, sandbox: Sandbox, bun
     assert changed.weights != outcomes[0].weights
 
 
+@pytest.mark.slow
 def test_a_set_has_the_same_order_in_each_worker(worker: Worker, sandbox: Sandbox, bundle: Path) -> None:
     job = Job(kind="train", source=sample_source(construct="print({'a', 'b', 'c', 'd', 'e', 'f'})"))
     other = sandbox.open(bundle)
@@ -110,6 +113,7 @@ def test_weights_of_another_width_are_an_error(worker: Worker) -> None:
     assert "size mismatch" in outcome.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 def test_classes_are_trained(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
     worker = sandbox.open(write_sample_bundle(tmp_path / kind, kind))
@@ -165,6 +169,7 @@ def test_the_clock_of_a_job_stops_its_training(worker: Worker) -> None:
     assert outcome.seconds < 5
 
 
+@pytest.mark.slow
 def test_a_closed_worker_says_so(sandbox: Sandbox, bundle: Path) -> None:
     worker = sandbox.open(bundle)
     worker.close()

@@ -25,6 +25,7 @@ def behind(bundle: Path) -> Iterator[Worker]:
     worker.close()
 
 
+@pytest.mark.slow
 def test_the_bundle_and_python_are_read_and_the_rest_is_not(
     behind: Worker, bundle: Path, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_gpu_is_refused_and_left_out_with_a_word(behind: Worker) -> None:
         LandlockSandbox(device="cuda:1")
 
 
+@pytest.mark.slow
 @needs_landlock
 def test_on_the_cpu_there_is_nothing_to_tell(bundle: Path) -> None:
     worker = LandlockSandbox(CASE_LIMITS, device="cpu").open(bundle)

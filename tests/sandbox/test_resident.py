@@ -28,6 +28,7 @@ def ask(worker: Worker, count: int = 3, timeout_s: float = 30.0, seed: int = 1) 
     return worker.run(Job(kind="rows", rows=rows(count, seed), timeout_s=timeout_s))
 
 
+@pytest.mark.slow
 def test_networks_predict_side_by_side_and_a_row_the_same_in_any_company(worker: Worker) -> None:
     networks = (network(worker), network(worker, seed=1))
     loaded = worker.run(Job(kind="load", networks=networks))

@@ -101,6 +101,7 @@ def test_what_a_worker_complains_of_never_fills_its_pipe(opened: Open) -> None:
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_read_its_job_holds_nobody_up(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,6 +239,7 @@ def test_nothing_of_the_observers_is_left(watched: None) -> None:
     assert "CODEGEN_HPO_ATTACK_CANARY" not in os.environ
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes by /proc")
 def test_a_process_that_stays_is_seen() -> None:
     started: list[subprocess.Popen[bytes]] = []

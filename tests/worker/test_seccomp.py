@@ -283,6 +283,7 @@ def train() -> list[float]:
     return [*losses, float(len(counted))]
 
 
+@pytest.mark.slow
 @on_this_machine
 def test_threads_and_training_work_behind_the_filter(told: Callable[..., Any]) -> None:
     found = told(train)

@@ -183,6 +183,7 @@ def test_a_fork_bomb_stays_within_the_container(runner: ContainerRunner, workspa
     assert ended.limit == "time" or "Resource temporarily unavailable" in ended.complaints
 
 
+@pytest.mark.slow
 def test_what_hangs_is_killed_and_keeps_what_it_said(runner: ContainerRunner, workspace: Path) -> None:
     ended = ran(runner, workspace, "import time; print('begun', flush=True); time.sleep(600)", timeout_s=2)
     assert (ended.code, ended.limit, ended.output) == (None, "time", "begun\n")
@@ -246,6 +247,7 @@ def test_several_run_at_once_and_see_their_own_workspace(runner: ContainerRunner
     assert outputs == {name: f"{name} 2\n" for name in "abc"}
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_host_that_was_killed(docker_image: str, workspace: Path) -> None:
     (workspace / "train.py").write_text(
         "import os, signal, time\n"
