@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -233,8 +234,8 @@ def test_a_trial_that_no_machine_can_run_is_refused_at_once(
 
 
 @pytest.fixture
-def worker(three_nodes: Cluster, tmp_path: Path) -> Iterator[RayWorker]:
-    """A worker of the cluster, of one CPU; this process is connected."""
+def open_worker(three_nodes: Cluster, tmp_path: Path) -> Iterator[Callable[[], RayWorker]]:
+    """Opens a worker of the cluster, of one CPU; this process is connected."""
     needs = Needs(1, 0, 1 << 30)
     wish = Wish(
         sandbox="none",
@@ -246,12 +247,12 @@ def worker(three_nodes: Cluster, tmp_path: Path) -> Iterator[RayWorker]:
         version=version("codegen-hpo"),
     )
     with connected(three_nodes.address, needs):
-        yield RaySandbox(wish, needs).open(write_sample_bundle(tmp_path / "bundle"))
+        yield partial(RaySandbox(wish, needs).open, write_sample_bundle(tmp_path / "bundle"))
 
 
 @pytest.fixture
-def taken(worker: RayWorker) -> Iterator[None]:
-    """All CPUs are somebody else's."""
+def taken(open_worker: Callable[[], RayWorker]) -> Iterator[None]:
+    """All CPUs are somebody else's, before a worker is opened: it asks for one at once."""
     import ray
 
     @ray.remote(num_cpus=1, max_retries=0)
@@ -284,15 +285,17 @@ def ended_by_closing(work: Callable[[], object], worker: RayWorker, after_s: flo
     return faults[0]
 
 
-def test_a_job_under_way_ends_when_its_worker_is_closed(worker: RayWorker) -> None:
+def test_a_job_under_way_ends_when_its_worker_is_closed(open_worker: Callable[[], RayWorker]) -> None:
+    worker = open_worker()
     endless = Job(kind="train", source=SOURCE.replace("TURNS", "10**9"), arguments={"max_epochs": 5})
     assert "closed" in str(ended_by_closing(lambda: worker.run(endless), worker, 3))
 
 
 @pytest.mark.usefixtures("taken")
 def test_a_worker_that_waits_for_a_place_can_be_closed_and_gives_up(
-    worker: RayWorker, monkeypatch: pytest.MonkeyPatch
+    open_worker: Callable[[], RayWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    worker = open_worker()
     with monkeypatch.context() as impatient:
         impatient.setattr("codegen_hpo.cluster.worker.PATIENCE_S", 1.0)
         with pytest.raises(SandboxError, match="no place for a trial of 1 CPU") as caught:
