@@ -190,5 +190,13 @@ def read_curve(payload: bytes) -> list[CurvePoint]:
     return [point for point in points if all(map(math.isfinite, point))]
 
 
+def read_point(payload: bytes) -> CurvePoint | None:
+    """A point of a training that goes on; None for what no honest child sends: it is not worth a training."""
+    if len(payload) != _POINT.size:
+        return None
+    point = CurvePoint(*_POINT.unpack(payload))
+    return point if point.number and all(map(math.isfinite, point)) else None
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")

@@ -19,13 +19,8 @@ HELLO, PRINTED, VERDICT = b"H", b"T", b"V"  # a verdict ends each job
 STAGE, CHECK, REPORT, CURVE, OUTPUTS, WEIGHTS = b"G", b"K", b"R", b"C", b"O", b"W"
 POINT = b"P"  # of the curve, while a training goes on; passed on at once, or dropped
 
-CAPS = {
-    CHECK: 16 << 10,
-    REPORT: 64 << 10,
-    CURVE: 1 << 20,
-    STAGE: 64,
-    POINT: 64,
-}  # bytes; others share the job's cap
+# bytes; others share the job's cap
+CAPS = {CHECK: 16 << 10, REPORT: 64 << 10, CURVE: 1 << 20, STAGE: 64, POINT: 28}
 
 
 class Frame(NamedTuple):

@@ -1,5 +1,7 @@
 """Jobs through each back end: what a run relies on."""
 
+import math
+import struct
 import time
 from pathlib import Path
 
@@ -199,6 +201,20 @@ def test_a_dry_run_that_asks_for_too_much_memory_is_told_from_one_that_raises(wo
     for statement, rule in (("torch.empty(1 << 50)", "memory"), ("raise KeyError", "exception")):
         job = Job(kind="dry_run", source=sample_source(construct=statement), points=({"batch_size": 8},))
         assert [check.rule for check in worker.run(job).checks] == [rule]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [b"", b"12345", struct.pack("<Iddd", 0, 1.0, 1.0, 1.0), struct.pack("<Iddd", 1, math.nan, math.inf, 1.0)],
+)
+def test_a_point_that_is_none_costs_a_training_nothing(worker: Worker, point: bytes) -> None:
+    told: list[Epoch] = []
+    frame = b"P" + struct.pack("<I", len(point)) + point
+    forward = "x_cat: Tensor) -> Tensor:\n"
+    source = SOURCE.replace(forward, f"{forward}        import os; os.write(3, {frame!r})\n")
+    outcome = worker.run(Job(kind="train", source=source, arguments=ARGUMENTS, passed=told.append))
+    assert (outcome.status, outcome.error) == ("ok", "")
+    assert all(epoch == outcome.curve[epoch.number - 1] for epoch in told)
 
 
 def test_a_training_tells_where_it_is_while_it_goes_on(worker: Worker) -> None:

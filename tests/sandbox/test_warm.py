@@ -93,6 +93,14 @@ def test_frames_that_no_honest_worker_sends_are_not_asked_for_twice(opened: Open
     worker.close()
 
 
+def test_a_worker_without_an_end_of_points_is_late(opened: Open) -> None:
+    points = "(b'P' + (28).to_bytes(4, 'little') + bytes(28)) * 100"
+    worker = opened(f"receive()\nwhile True: os.write(1, {points}); time.sleep(0.005)")
+    outcome = worker.run(Job(kind="train", source="pass", timeout_s=1.0))
+    assert outcome.status == "timeout"
+    worker.close()
+
+
 def test_what_a_worker_complains_of_never_fills_its_pipe(opened: Open) -> None:
     worker = opened("receive(); sys.stderr.write('x' * (1 << 22)); sys.stderr.write('the end'); sys.exit()")
     outcome = worker.run(JOB)
